@@ -1,0 +1,163 @@
+"""Swallow what fails inside us, count it and say so; must not know OpenTelemetry, signals or who calls it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar, TypeVarTuple
+
+__all__ = ["errors", "on_error", "reset", "run", "strict", "swallowed"]
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+Listener = Callable[[str], None]
+
+LOG_EVERY_S = 60.0
+MAX_PLACES = 256
+MAX_FRAMES = 8
+OVERFLOW = "_other"
+LISTENER = "guard.listener"
+
+_logger = logging.getLogger("otel_agents.guard")
+
+
+class _State:
+    """What the process knows about its own failures; one per process, renewed in a forked child."""
+
+    __slots__ = ("counts", "listener", "lock", "logged_at_s", "reporting", "strict")
+
+    def __init__(self) -> None:
+        # Re-entrant: a finalizer that the collector runs inside a locked section may fail and report, too.
+        self.lock = threading.RLock()
+        self.counts: dict[str, int] = {}
+        self.logged_at_s: dict[str, float] = {}
+        self.listener: Listener | None = None
+        self.reporting = threading.local()
+        self.strict = False
+
+
+_state = _State()
+
+
+def run(place: str, function: Callable[[*Ts], T], *args: *Ts) -> T | None:
+    """Return `function(*args)`, or None when it raised an `Exception`.
+
+    Args:
+        place: Where this happened, from a closed set such as `signals.spans.start`; never a value of the host.
+
+    Raises:
+        Exception: Only inside `strict()`. What is no `Exception` (cancellation, exit, interrupt) always passes.
+    """
+    try:
+        return function(*args)
+    except Exception as exc:
+        swallowed(place, exc)
+        return None
+
+
+def swallowed(place: str, exc: Exception) -> None:
+    """Count and report a failure that the caller caught by itself; raises it again inside `strict()`."""
+    counted = _count(place)
+    if _state.strict:
+        raise exc
+    if getattr(_state.reporting, "on", False):
+        return  # reporting has failed, or came back to us: the count is all there is
+    _state.reporting.on = True
+    try:
+        _report(counted, exc)
+    finally:
+        _state.reporting.on = False
+
+
+def errors() -> dict[str, int]:
+    """Return a snapshot of swallowed failures by place; at most 256 places, the rest under `_other`."""
+    with _state.lock:
+        return dict(_state.counts)
+
+
+def on_error(listener: Listener | None) -> None:
+    """Set the one listener that is told the place of each swallowed failure; None removes it."""
+    _state.listener = listener
+
+
+@contextmanager
+def strict() -> Iterator[None]:
+    """Raise again what would be swallowed, in all threads, while the block runs; for tests."""
+    before = _state.strict
+    _state.strict = True
+    try:
+        yield
+    finally:
+        _state.strict = before
+
+
+def reset() -> None:
+    """Forget all counts, log times and the listener; the strict switch stays as it is."""
+    with _state.lock:
+        _state.counts.clear()
+        _state.logged_at_s.clear()
+        _state.listener = None
+
+
+def _count(place: str) -> str:
+    """Return the place under which the failure was counted."""
+    with _state.lock:
+        known = place in _state.counts or len(_state.counts) < MAX_PLACES
+        place = place if known else OVERFLOW
+        _state.counts[place] = _state.counts.get(place, 0) + 1
+        return place
+
+
+def _report(place: str, exc: Exception) -> None:
+    listener = _state.listener
+    if listener is not None:
+        run(LISTENER, listener, place)
+    if _is_due(place):
+        run(place, _log, place, exc)
+
+
+def _is_due(place: str) -> bool:
+    now_s = time.monotonic()
+    with _state.lock:
+        last_s = _state.logged_at_s.get(place)
+        if last_s is not None and now_s - last_s < LOG_EVERY_S:
+            return False
+        _state.logged_at_s[place] = now_s
+        return True
+
+
+def _log(place: str, exc: Exception) -> None:
+    # No message and no exc_info: an exception's text may quote what the host was working on.
+    kind = type(exc)
+    _logger.warning(
+        "otel-agents swallowed %s.%s at %s (the program is not affected; logged once a minute)%s",
+        kind.__module__,
+        kind.__qualname__,
+        place,
+        _frames(exc),
+    )
+
+
+def _frames(exc: Exception) -> str:
+    """Name the innermost frames, one per line, without source text."""
+    lines: list[str] = []
+    step = exc.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        lines.append(f"\n  {code.co_filename}:{step.tb_lineno} in {code.co_qualname}")
+        step = step.tb_next
+    return "".join(lines[-MAX_FRAMES:])
+
+
+def _renew() -> None:
+    """Give a forked child its own lock: the parent's may be held by a thread that the child does not have."""
+    _state.lock = threading.RLock()
+    _state.reporting = threading.local()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew)

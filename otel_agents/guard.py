@@ -6,8 +6,10 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import TypeVar, TypeVarTuple
 
 __all__ = ["errors", "on_error", "reset", "run", "strict", "swallowed"]
@@ -55,7 +57,11 @@ def run(place: str, function: Callable[[*Ts], T], *args: *Ts) -> T | None:
     try:
         return function(*args)
     except Exception as exc:
-        swallowed(place, exc)
+        try:
+            swallowed(place, exc)
+        except RecursionError:  # the host stands at the stack's limit, with no frame left to count in
+            if _state.strict:
+                raise
         return None
 
 
@@ -144,13 +150,17 @@ def _log(place: str, exc: Exception) -> None:
 
 def _frames(exc: Exception) -> str:
     """Name the innermost frames, one per line, without source text."""
-    lines: list[str] = []
+    steps: deque[TracebackType] = deque(maxlen=MAX_FRAMES)
     step = exc.__traceback__
     while step is not None:
-        code = step.tb_frame.f_code
-        lines.append(f"\n  {code.co_filename}:{step.tb_lineno} in {code.co_qualname}")
+        steps.append(step)
         step = step.tb_next
-    return "".join(lines[-MAX_FRAMES:])
+    return "".join(_line(step) for step in steps)
+
+
+def _line(step: TracebackType) -> str:
+    code = step.tb_frame.f_code
+    return f"\n  {code.co_filename}:{step.tb_lineno} in {code.co_qualname}"
 
 
 def _renew() -> None:

@@ -1,0 +1,272 @@
+"""What happens in a program: runs, operations, facts, and which operation is current; knows no OpenTelemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import CodeType
+from typing import NamedTuple, Protocol
+
+from otel_agents.semconv import agents as a
+from otel_agents.semconv.kinds import RUN
+from otel_agents.semconv.model import EventType, Kind
+
+OK = "ok"
+ERROR = "error"
+CANCELLED = "cancelled"
+PAUSED = "paused"
+ABANDONED = "abandoned"
+
+STATUS_OF = {
+    OK: "completed",
+    ERROR: "failed",
+    CANCELLED: "cancelled",
+    PAUSED: "awaiting_hitl",
+    ABANDONED: "cancelled",
+}
+FAILURES_KEPT = 8  # failing children that an operation remembers; more than that fail in parallel only rarely
+
+
+class Trace(Protocol):
+    """Where an operation stands in a distributed trace; kept by the spans signal, opaque to all others."""
+
+    @property
+    def trace_id(self) -> str: ...
+    @property
+    def span_id(self) -> str: ...
+    @property
+    def traceparent(self) -> str: ...
+    @property
+    def context(self) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a run is. Empty strings are filled in when the run starts."""
+
+    runtime: str = "manual"
+    run_id: str = ""
+    correlation_id: str = ""
+    work_order_id: str | None = None
+    session_id: str | None = None
+    channel: str | None = None
+    plan_version: int | None = None
+
+
+class Run:
+    """A run while it goes on: its identity, and what its operations add to it."""
+
+    __slots__ = (
+        "channel",
+        "correlation_id",
+        "handoffs",
+        "id",
+        "last_handoff",
+        "operation",
+        "plan_version",
+        "progressed",
+        "runtime",
+        "session_id",
+        "touched_ns",
+        "work_order_id",
+    )
+
+    def __init__(self, identity: Identity) -> None:
+        self.id = identity.run_id
+        self.correlation_id = identity.correlation_id
+        self.runtime = identity.runtime
+        self.work_order_id = identity.work_order_id
+        self.session_id = identity.session_id
+        self.channel = identity.channel
+        self.plan_version = identity.plan_version
+        self.operation: Operation | None = None
+        self.handoffs: list[Operation] = []  # asked for, target not yet started
+        self.last_handoff: tuple[object, object] | None = None
+        self.progressed = False  # since the last handoff
+        self.touched_ns = 0  # monotonic time of the last fact
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run's own operation runs now."""
+        return self.operation is not None and self.operation.outcome == ""
+
+
+class Failure(NamedTuple):
+    """What tells one raised exception from another without holding on to it: host objects must not live longer."""
+
+    identity: int
+    code: CodeType | None
+    line: int
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Return the mark of an exception: its address and the place that raised it."""
+        traceback = error.__traceback__
+        if traceback is None:
+            return cls(id(error), None, 0)
+        while traceback.tb_next is not None:
+            traceback = traceback.tb_next
+        return cls(id(error), traceback.tb_frame.f_code, traceback.tb_lineno)
+
+
+class Operation:
+    """One operation, from its start to its one end.
+
+    ``attributes`` holds what is known so far, by semconv name; change it through ``set`` only. ``outcome`` is "" while
+    the operation runs. ``started_ns`` is wall clock, ``duration_ns`` is monotonic; both are nanoseconds.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "attributes",
+        "began_ns",
+        "duration_ns",
+        "error",
+        "failures",
+        "hands_over",
+        "kind",
+        "late",
+        "links",
+        "node",
+        "outcome",
+        "parent",
+        "run",
+        "seen_below",
+        "started_ns",
+        "subject",
+        "tokens",
+        "trace",
+    )
+
+    def __init__(
+        self, kind: Kind, subject: str, run: Run, parent: Operation | None, attributes: dict[str, object]
+    ) -> None:
+        self.kind = kind
+        self.subject = subject
+        self.run = run
+        self.parent = parent
+        self.attributes = attributes
+        self.late: dict[str, object] | None = None  # set after the start, not yet on the span
+        self.links: tuple[str, ...] = ()
+        self.node: Operation | None = self if kind.name == "node" else (parent and parent.node)
+        self.started_ns = 0
+        self.began_ns = 0
+        self.duration_ns = 0
+        self.outcome = ""
+        self.error: BaseException | None = None
+        self.seen_below = False  # the error was recorded by an operation inside this one
+        self.failures: tuple[Failure, ...] = ()
+        self.tokens: tuple[int, int] | None = None
+        self.hands_over = False  # a tool that does nothing but hand over: no progress
+        self.trace: Trace | None = None
+
+    @property
+    def runtime(self) -> str:
+        """Who runs it."""
+        return self.run.runtime
+
+    @property
+    def status(self) -> str:
+        """The status that events carry: the run status for runs, else the outcome."""
+        return STATUS_OF[self.outcome] if self.kind is RUN else self.outcome
+
+    def put(self, name: str, value: object) -> None:
+        """Set an attribute that is known to be clean; see ``Recorder.set`` for values of the host."""
+        self.attributes[name] = value
+        if self.late is None:
+            self.late = {}
+        self.late[name] = value
+
+    def use(self, input_tokens: int, output_tokens: int) -> None:
+        """Add model tokens to this operation."""
+        before = self.tokens or (0, 0)
+        self.tokens = (before[0] + input_tokens, before[1] + output_tokens)
+
+    def saw(self, error: BaseException) -> bool:
+        """Whether an operation inside this one already recorded the exception; remembers nothing of it."""
+        return Failure.of(error) in self.failures
+
+    def fail_below(self, error: BaseException) -> None:
+        """Remember that an operation inside this one recorded the exception."""
+        mark = Failure.of(error)
+        if mark not in self.failures:
+            self.failures = (*self.failures, mark)[-FAILURES_KEPT:]
+
+
+class Fact(NamedTuple):
+    """One thing that happened, as signals are told of it. ``attributes`` are read by name, never kept or changed."""
+
+    type: EventType
+    run: Run
+    operation: Operation | None
+    attributes: Mapping[str, object]
+    time_ns: int
+    status: str | None = None
+    duration_ns: int | None = None
+
+    @property
+    def node_id(self) -> object:
+        """The node that it happened in."""
+        return self._of_node(a.FLEX_NODE_ID)
+
+    @property
+    def capability_id(self) -> object:
+        """The capability of that node."""
+        return self._of_node(a.FLEX_CAPABILITY_ID)
+
+    @property
+    def facet_provenance(self) -> object:
+        """The facets of that node."""
+        return self._of_node(a.FLEX_FACET_PROVENANCE)
+
+    def _of_node(self, name: str) -> object:
+        value = self.attributes.get(name)
+        if value is None and self.operation is not None and self.operation.node is not None:
+            value = self.operation.node.attributes.get(name)
+        return value
+
+
+class Signal:
+    """What the recorder tells of operations and facts. A method that a signal does not override is never called."""
+
+    name = ""
+
+    def started(self, operation: Operation) -> None:
+        """An operation starts."""
+
+    def ended(self, operation: Operation) -> None:
+        """An operation ended; called once."""
+
+    def happened(self, fact: Fact) -> None:
+        """A fact, the starts and ends of operations among them."""
+
+    def used(self, run: Run, input_tokens: int, output_tokens: int) -> None:
+        """A model was called."""
+
+    def enter(self, operation: Operation) -> object:
+        """Host code of the operation runs from here; returns what ``leave`` needs."""
+
+    def leave(self, operation: Operation, entered: object) -> None:
+        """Host code of the operation stops running, for now or for good."""
+
+
+_CURRENT: ContextVar[Operation | None] = ContextVar("otel_agents_operation", default=None)
+_LOG_FIELDS: ContextVar[Mapping[str, object] | None] = ContextVar("otel_agents_log_fields", default=None)
+
+current = _CURRENT.get
+set_current = _CURRENT.set
+log_fields = _LOG_FIELDS.get
+set_log_fields = _LOG_FIELDS.set
+
+
+def outcome_of(error: BaseException | None) -> str:
+    """Return how an operation ended that let this exception out. Subclasses count; asyncio need not be imported."""
+    if error is None:
+        return OK
+    if isinstance(error, GeneratorExit):
+        return ABANDONED
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        return CANCELLED
+    names = {cls.__name__ for cls in type(error).__mro__}
+    return CANCELLED if names & {"CancelledError", "Cancelled"} else ERROR

@@ -1,0 +1,390 @@
+"""Starts and ends operations and tells the signals; knows no OpenTelemetry and no framework."""
+
+from __future__ import annotations
+
+import time
+import uuid
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple
+
+from otel_agents import guard
+from otel_agents.content import Capture, scalar, to_json, type_name
+from otel_agents.operation import (
+    ABANDONED,
+    ERROR,
+    OK,
+    PAUSED,
+    Fact,
+    Identity,
+    Operation,
+    Run,
+    Signal,
+    current,
+    outcome_of,
+    set_current,
+)
+from otel_agents.pauses import MemoryPauses, Pause, PauseStore
+from otel_agents.semconv import agents as a
+from otel_agents.semconv import events as e
+from otel_agents.semconv import kinds as k
+from otel_agents.semconv.agents import OURS
+from otel_agents.semconv.gen_ai import ERROR_TYPE
+from otel_agents.semconv.model import EventType, Kind
+
+CONTENT: Final = frozenset(row.name for row in OURS if row.content)
+JSON: Final = frozenset(row.name for row in OURS if row.type in ("json", "string[]"))
+EASY: Final = frozenset((bool, int, float))
+SHORT_TEXT: Final = 256
+
+
+class Entered(NamedTuple):
+    """What was current before an operation was entered."""
+
+    operation: Operation | None
+    carried: object
+
+
+def nobody() -> bool:
+    """Nothing listens."""
+    return False
+
+
+def new_id() -> str:
+    """Return a fresh run id."""
+    return uuid.uuid4().hex
+
+
+class Recorder:
+    """The one place that operations go through. There is one in a process; the pipeline installs signals into it.
+
+    Nothing here raises into the caller: what a signal raises is swallowed and counted by the guard.
+    """
+
+    def __init__(self) -> None:
+        self.open: weakref.WeakSet[Operation] = weakref.WeakSet()  # operations of running runs
+        self.wall_ns: Callable[[], int] = time.time_ns
+        self.clock_ns: Callable[[], int] = time.perf_counter_ns
+        self.new_id: Callable[[], str] = new_id
+        self.install(())
+
+    def install(
+        self,
+        signals: Iterable[Signal],
+        *,
+        listening: Callable[[], bool] = nobody,
+        capture: Capture | None = None,
+        pauses: PauseStore | None = None,
+        remote_correlation: Callable[[], str] = str,
+    ) -> None:
+        """Replace the signals, in the order in which they are told of starts.
+
+        ``listening`` is asked before each operation: False when telemetry is suppressed or nobody would see it.
+        ``remote_correlation`` returns the correlation id that came with a request from another process, or "".
+        """
+        self.signals = tuple(signals)
+        self.listening = listening
+        self.capture = capture or Capture()
+        self.pauses: PauseStore = pauses or MemoryPauses()
+        self.remote_correlation = remote_correlation
+        self._started = [s.started for s in self.signals if type(s).started is not Signal.started]
+        self._ended = [s.ended for s in reversed(self.signals) if type(s).ended is not Signal.ended]
+        self._happened = [s.happened for s in self.signals if type(s).happened is not Signal.happened]
+        self._used = [s.used for s in self.signals if type(s).used is not Signal.used]
+        carriers = [s for s in self.signals if type(s).enter is not Signal.enter]
+        self._carrier = carriers[0] if carriers else None
+
+    # Starting
+
+    def start_run(
+        self,
+        name: str,
+        identity: Identity,
+        attributes: Mapping[str, object] | None = None,
+        *,
+        links: tuple[str, ...] = (),
+    ) -> Operation | None:
+        """Start a run, or return None when nobody listens or a run of the same runtime is open around it.
+
+        ``links`` are W3C traceparent strings of the spans that this run goes on from.
+        """
+        if not self.listening():
+            return None
+        parent = current()
+        around = parent.run if parent is not None and parent.run.is_open else None
+        if around is not None and around.runtime == identity.runtime:
+            return None
+        run = self._new_run(identity, around)
+        values = self._clean(attributes) if attributes else {}
+        values[a.FLEX_CORRELATION_ID] = run.correlation_id
+        operation = Operation(k.RUN, name, run, parent, values)
+        operation.links = links
+        run.operation = operation
+        self.open.add(operation)
+        return self._begin(operation)
+
+    def start(
+        self,
+        kind: Kind,
+        subject: str = "",
+        attributes: Mapping[str, object] | None = None,
+        *,
+        runtime: str = "manual",
+        parent: Operation | None = None,
+    ) -> Operation | None:
+        """Start an operation that is no run, inside ``parent`` or the current operation; None when nobody listens.
+
+        Outside any run it belongs to a nameless run of ``runtime`` of its own.
+        """
+        if not self.listening():
+            return None
+        parent = parent or current()
+        run = parent.run if parent is not None else self._new_run(Identity(runtime), None)
+        operation = Operation(kind, subject, run, parent, self._clean(attributes) if attributes else {})
+        if run.handoffs and kind is k.NODE:
+            self._arrive(operation)
+        return self._begin(operation)
+
+    def start_handoff(self, from_agent: str, to_agent: str) -> None:
+        """Start a handoff that ends when the target's first node starts, or with the run."""
+        inside = current()
+        around = inside.run.operation if inside is not None else None
+        values: dict[str, object] = {a.YOLO_FROM_AGENT: from_agent}
+        if around is not None and self._comes_back(around.run, from_agent, to_agent):
+            values[a.YOLO_HANDOFF_LOOP] = True
+        operation = self.start(k.HANDOFF, to_agent, values, parent=around)
+        if operation is None:
+            return
+        if around is not None:
+            around.run.handoffs.append(operation)
+        else:
+            self.end(operation)
+
+    # Ending
+
+    def end(self, operation: Operation, error: BaseException | None = None, outcome: str = "") -> None:
+        """End an operation; the second end of the same operation is ignored."""
+        if operation.outcome:
+            return
+        operation.duration_ns = self.clock_ns() - operation.began_ns
+        operation.outcome = outcome or outcome_of(error)
+        if operation.outcome == ERROR and error is not None:
+            self._fail(operation, error)
+        self._close(operation)
+        run, time_ns = operation.run, operation.started_ns + operation.duration_ns
+        for end in operation.kind.ends:
+            if end.when(operation):
+                self._tell(
+                    Fact(end.event, run, operation, operation.attributes, time_ns, operation.status, operation.duration_ns)
+                )
+        for ended in self._ended:
+            guard.run("signals.ended", ended, operation)
+        operation.error = None  # a host's exception must not live longer than it would without us
+
+    def completed(
+        self,
+        kind: Kind,
+        subject: str,
+        attributes: Mapping[str, object],
+        *,
+        duration_ns: int,
+        outcome: str = OK,
+    ) -> None:
+        """Record an operation that was measured elsewhere and ended just now; its start event is not told."""
+        if not self.listening():
+            return
+        parent = current()
+        run = parent.run if parent is not None else self._new_run(Identity(), None)
+        operation = Operation(kind, subject, run, parent, self._clean(attributes))
+        self._begin(operation, ago_ns=max(duration_ns, 0))
+        self.end(operation, outcome=outcome)
+
+    # Facts
+
+    def fact(
+        self,
+        event: EventType,
+        attributes: Mapping[str, object] | None = None,
+        *,
+        operation: Operation | None = None,
+        status: str | None = None,
+        duration_ns: int | None = None,
+    ) -> None:
+        """Tell of a fact without an operation of its own, in ``operation`` or the current one."""
+        if not self.listening():
+            return
+        inside = operation or current()
+        run = inside.run if inside is not None else self._new_run(Identity(), None)
+        values = self._clean(attributes) if attributes else {}
+        self._tell(Fact(event, run, inside, values, self.wall_ns(), status, duration_ns))
+
+    def use(self, input_tokens: int, output_tokens: int) -> None:
+        """Count the tokens of one model call on the agents and the runs that are open around it."""
+        inside = current()
+        if inside is None or not self.listening():
+            return
+        around: Operation | None = inside
+        while around is not None:
+            if around.kind is k.RUN or around.attributes.get(a.FLEX_NODE_KIND) == "agent":
+                around.use(input_tokens, output_tokens)
+            around = around.parent
+        for used in self._used:
+            guard.run("signals.used", used, inside.run, input_tokens, output_tokens)
+
+    def set(self, operation: Operation, attributes: Mapping[str, object]) -> None:
+        """Set attributes of an operation from values of the host: cleaned, content only when it is captured."""
+        for name, value in self._clean(attributes).items():
+            operation.put(name, value)
+        version = operation.attributes.get(a.FLEX_PLAN_VERSION)
+        if operation.kind is k.PLAN and isinstance(version, int):
+            operation.run.plan_version = version
+
+    # Pauses
+
+    def ask(self, operation: Operation, key: str, request_id: str, *, origin: str = "", node_id: str = "") -> None:
+        """Tell that a run waits for a human, and keep what the run needs to be found again under ``key``."""
+        run = operation.run
+        values: dict[str, object] = {a.FLEX_HITL_REQUEST_ID: request_id}
+        values |= {a.FLEX_HITL_ORIGIN: origin} if origin else {}
+        values |= {a.FLEX_HITL_PENDING_NODE: node_id} if node_id else {}
+        around = run.operation or operation
+        traceparent = around.trace.traceparent if around.trace is not None else ""
+        pause = Pause(
+            key=key,
+            request_id=request_id,
+            run_id=run.id,
+            correlation_id=run.correlation_id,
+            runtime=run.runtime,
+            traceparent=traceparent,
+            asked_ns=self.wall_ns(),
+            plan_version=run.plan_version,
+            node_id=node_id,
+        )
+        guard.run("pauses.put", self.pauses.put, pause)
+        self.fact(e.HITL_REQUEST, values, operation=operation)
+
+    def answer(self, key: str, request_id: str, decision: str, *, operation: Operation | None = None) -> None:
+        """Tell that a human answered. Of several processes that see the answer, one tells."""
+        pause = guard.run("pauses.take", self.pauses.take, key, request_id)
+        if pause is None:
+            return
+        values = {
+            a.FLEX_HITL_REQUEST_ID: request_id,
+            a.FLEX_HITL_DECISION: decision,
+            a.FLEX_HITL_WAIT_MS: max(self.wall_ns() - pause.asked_ns, 0) / 1e6,
+        }
+        self.fact(e.HITL_RESOLVED, values, operation=operation)
+
+    # Being current
+
+    def enter(self, operation: Operation) -> Entered:
+        """Make an operation current while host code runs; give the result to ``leave``."""
+        carrier = self._carrier
+        carried = guard.run("signals.enter", carrier.enter, operation) if carrier is not None else None
+        before = Entered(current(), carried)
+        set_current(operation)
+        return before
+
+    def leave(self, operation: Operation, entered: Entered) -> None:
+        """Restore what was current before, unless somebody else took over; never detaches a token."""
+        if current() is operation:
+            set_current(entered.operation)
+        if self._carrier is not None:
+            guard.run("signals.leave", self._carrier.leave, operation, entered.carried)
+
+    # Inside
+
+    def _new_run(self, identity: Identity, around: Run | None) -> Run:
+        run = Run(identity)
+        run.id = run.id or self.new_id()
+        inherited = around.correlation_id if around is not None else self.remote_correlation()
+        run.correlation_id = run.correlation_id or inherited or run.id
+        return run
+
+    def _begin(self, operation: Operation, ago_ns: int | None = None) -> Operation:
+        operation.started_ns = self.wall_ns() - (ago_ns or 0)
+        operation.began_ns = self.clock_ns() - (ago_ns or 0)
+        if operation.kind.subject:
+            operation.attributes[operation.kind.subject] = operation.subject
+        for started in self._started:
+            guard.run("signals.started", started, operation)
+        if operation.kind.starts is not None and ago_ns is None:
+            self._tell(
+                Fact(operation.kind.starts, operation.run, operation, operation.attributes, operation.started_ns)
+            )
+        return operation
+
+    def _tell(self, fact: Fact) -> None:
+        fact.run.touched_ns = self.clock_ns()
+        for happened in self._happened:
+            guard.run("signals.happened", happened, fact)
+
+    def _fail(self, operation: Operation, error: BaseException) -> None:
+        operation.error = error
+        operation.seen_below = operation.saw(error)
+        operation.put(ERROR_TYPE, type_name(error))
+        if self.capture.events:
+            operation.attributes[a.FLEX_ERROR_MESSAGE] = guard.run("recorder.message", str, error) or ""
+        around = operation.parent
+        if around is not None:
+            around.fail_below(error)
+
+    def _close(self, operation: Operation) -> None:
+        """Add what is known only at the end: status, tokens, pending handoffs of a run."""
+        run = operation.run
+        if operation.kind is k.RUN:
+            operation.put(a.FLEX_RUN_STATUS, operation.status)
+            if run.plan_version is not None:
+                operation.put(a.FLEX_PLAN_VERSION, run.plan_version)
+            if operation.outcome == ABANDONED:
+                operation.put(a.FLEX_RUN_REASON, ABANDONED)
+            self.open.discard(operation)
+            for handoff in run.handoffs:
+                self.end(handoff, outcome=operation.outcome)
+            run.handoffs.clear()
+        elif operation.outcome == OK and self._is_progress(operation):
+            run.progressed = True
+
+    @staticmethod
+    def _is_progress(operation: Operation) -> bool:
+        """Whether work was done: not by handing over, nor by being the agent in whom work is done."""
+        if operation.kind is k.NODE:
+            return operation.attributes.get(a.FLEX_NODE_KIND) == "tool" and not operation.hands_over
+        return operation.kind in (k.PLAN, k.ITERATION, k.PHASE, k.GATE, k.DELIVERY)
+
+    @staticmethod
+    def _comes_back(run: Run, from_agent: str, to_agent: str) -> bool:
+        before, run.last_handoff = run.last_handoff, (from_agent, to_agent)
+        progressed, run.progressed = run.progressed, False
+        return before == (to_agent, from_agent) and not progressed
+
+    def _arrive(self, node: Operation) -> None:
+        """End the handoffs whose target is this node."""
+        names = {node.subject, node.attributes.get(a.FLEX_NODE_LABEL), node.attributes.get(a.FLEX_NODE_ID)}
+        for handoff in [each for each in node.run.handoffs if each.subject in names]:
+            node.run.handoffs.remove(handoff)
+            self.end(handoff)
+
+    def _clean(self, attributes: Mapping[str, object]) -> dict[str, object]:
+        """Return the attributes as signals may have them: no content unless captured, bounded, no None."""
+        keep = self.capture.events or self.capture.spans
+        cleaned: dict[str, object] = {}
+        for name, value in attributes.items():
+            if value is None or (name in CONTENT and not keep):
+                continue
+            kind = type(value)
+            if kind in EASY or (kind is str and len(value) <= SHORT_TEXT):  # type: ignore[arg-type]
+                cleaned[name] = value
+            else:
+                cleaned[name] = guard.run("recorder.clean", self._hard, name, value)
+        return cleaned
+
+    def _hard(self, name: str, value: object) -> object:
+        if name in JSON:
+            return to_json(value, self.capture.length)
+        if name in CONTENT:
+            return to_json(value, self.capture.length) if not isinstance(value, str) else value[: self.capture.length]
+        return scalar(value)
+
+
+RECORDER: Final = Recorder()

@@ -1,0 +1,1 @@
+"""The vocabulary as tables: attributes, metrics, events, kinds; must not know who uses it."""

@@ -121,6 +121,7 @@ class Operation:
         "__weakref__",
         "attributes",
         "began_ns",
+        "ceded",
         "duration_ns",
         "error",
         "failures",
@@ -158,6 +159,7 @@ class Operation:
         self.seen_below = False  # the error was recorded by an operation inside this one
         self.failures: tuple[Failure, ...] = ()
         self.tokens: tuple[int, int] | None = None
+        self.ceded = False  # another instrumentation makes the span
         self.hands_over = False  # a tool that does nothing but hand over: no progress
         self.trace: Trace | None = None
 

@@ -33,9 +33,11 @@ from otel_agents.semconv.gen_ai import ERROR_TYPE
 from otel_agents.semconv.model import EventType, Kind
 
 CONTENT: Final = frozenset(row.name for row in OURS if row.content)
-JSON: Final = frozenset(row.name for row in OURS if row.type in ("json", "string[]"))
+JSON: Final = frozenset(row.name for row in OURS if row.type == "json")
+LISTS: Final = frozenset(row.name for row in OURS if row.type == "string[]")
 EASY: Final = frozenset((bool, int, float))
 SHORT_TEXT: Final = 256
+MANY: Final = 64
 
 
 class Entered(NamedTuple):
@@ -131,16 +133,19 @@ class Recorder:
         *,
         runtime: str = "manual",
         parent: Operation | None = None,
+        ceded: bool = False,
     ) -> Operation | None:
         """Start an operation that is no run, inside ``parent`` or the current operation; None when nobody listens.
 
-        Outside any run it belongs to a nameless run of ``runtime`` of its own.
+        Outside any run it belongs to a nameless run of ``runtime`` of its own. ``ceded``: another instrumentation
+        makes the span of it.
         """
         if not self.listening():
             return None
         parent = parent or current()
         run = parent.run if parent is not None else self._new_run(Identity(runtime), None)
         operation = Operation(kind, subject, run, parent, self._clean(attributes) if attributes else {})
+        operation.ceded = ceded
         if run.handoffs and kind is k.NODE:
             self._arrive(operation)
         return self._begin(operation)
@@ -382,6 +387,8 @@ class Recorder:
     def _hard(self, name: str, value: object) -> object:
         if name in JSON:
             return to_json(value, self.capture.length)
+        if name in LISTS and isinstance(value, list | tuple):
+            return [scalar(each) for each in value[:MANY]]
         if name in CONTENT:
             return to_json(value, self.capture.length) if not isinstance(value, str) else value[: self.capture.length]
         return scalar(value)

@@ -1,0 +1,179 @@
+"""Operations as OpenTelemetry spans, and the trace context around host code; must not know metrics, logs or the feed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from opentelemetry import baggage, trace
+from opentelemetry.context import Context, attach, get_current
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TracerProvider
+
+from otel_agents import guard
+from otel_agents.content import exception_frames
+from otel_agents.operation import ERROR, Operation, Signal, current
+from otel_agents.semconv import agents as a
+from otel_agents.semconv import gen_ai as g
+from otel_agents.semconv import kinds as k
+from otel_agents.semconv.agents import OURS
+from otel_agents.version import __version__
+
+SCOPE: Final = "otel_agents"
+FRAMES: Final = 32
+CONTENT: Final = frozenset(row.name for row in OURS if row.content)
+FAILED: Final = Status(StatusCode.ERROR)  # no description: it would be the exception's message
+
+
+class SpanTrace:
+    """Where an operation stands in a trace."""
+
+    __slots__ = ("context", "span")
+
+    def __init__(self, span: Span, context: Context) -> None:
+        self.span = span
+        self.context = context
+
+    @property
+    def trace_id(self) -> str:
+        """32 hex digits, or "" without a valid trace."""
+        known = self.span.get_span_context()
+        return trace.format_trace_id(known.trace_id) if known.is_valid else ""
+
+    @property
+    def span_id(self) -> str:
+        """16 hex digits, or "" without a valid trace."""
+        known = self.span.get_span_context()
+        return trace.format_span_id(known.span_id) if known.is_valid else ""
+
+    @property
+    def traceparent(self) -> str:
+        """The W3C traceparent, or "" without a valid trace."""
+        known = self.span.get_span_context()
+        return f"00-{self.trace_id}-{self.span_id}-{known.trace_flags:02x}" if known.is_valid else ""
+
+
+def link(traceparent: str) -> Link | None:
+    """Return a link to the span that a W3C traceparent names, or None when it names none."""
+    parts = traceparent.split("-")
+    if len(parts) < 4:
+        return None
+    trace_id, span_id, flags = (int(part, 16) for part in parts[1:4])
+    target = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
+    return Link(target) if target.is_valid else None
+
+
+class Spans(Signal):
+    """The spans signal. With ``propagate_run`` the run's ids travel in W3C baggage, out to every API the host calls."""
+
+    name = "spans"
+
+    def __init__(
+        self, provider: TracerProvider | None = None, *, content: bool = False, propagate_run: bool = False
+    ) -> None:
+        self._provider = provider
+        self._tracer = trace.get_tracer(
+            SCOPE, __version__, provider, schema_url=f"https://opentelemetry.io/schemas/{g.VERSION}"
+        )
+        self._content = content
+        self._propagate_run = propagate_run
+
+    def listening(self) -> bool:
+        """Whether an SDK would see the spans."""
+        provider = self._provider or trace.get_tracer_provider()
+        return not isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)
+
+    def started(self, operation: Operation) -> None:
+        """Start the span, with all that is known, so that samplers see it."""
+        around = self._context_around(operation)
+        if operation.ceded:
+            operation.trace = SpanTrace(trace.get_current_span(around), around)
+            return
+        span = self._tracer.start_span(
+            operation.kind.span_name(operation.subject),
+            context=around,
+            kind=SpanKind.INTERNAL,
+            attributes=self._at_start(operation),  # type: ignore[arg-type]  # cleaned by the recorder
+            links=[each for each in map(link, operation.links) if each is not None] if operation.links else None,
+            start_time=operation.started_ns,
+            record_exception=False,
+            set_status_on_exception=False,
+        )
+        operation.trace = SpanTrace(span, trace.set_span_in_context(span, around))
+
+    def ended(self, operation: Operation) -> None:
+        """End the span with the duration that the metrics have."""
+        if operation.ceded or not isinstance(operation.trace, SpanTrace):
+            return
+        span, end_ns = operation.trace.span, operation.started_ns + operation.duration_ns
+        if span.is_recording():
+            span.set_attributes(self._at_end(operation))  # type: ignore[arg-type]
+            if operation.outcome == ERROR:
+                guard.run("spans.exception", self._fail, span, operation, end_ns)
+        span.end(end_time=end_ns)
+
+    def enter(self, operation: Operation) -> Context | None:
+        """Make the span current."""
+        if not isinstance(operation.trace, SpanTrace):
+            return None
+        before = get_current()
+        attach(operation.trace.context)
+        return before
+
+    def leave(self, operation: Operation, entered: object) -> None:
+        """Make current what was before; what the host attached meanwhile stays, but for our span."""
+        if not isinstance(operation.trace, SpanTrace) or not isinstance(entered, Context):
+            return
+        now = get_current()
+        if now is operation.trace.context:
+            attach(entered)
+        elif not operation.ceded and trace.get_current_span(now) is operation.trace.span:
+            attach(trace.set_span_in_context(trace.get_current_span(entered), now))
+
+    def _context_around(self, operation: Operation) -> Context:
+        parent = operation.parent
+        if parent is not None and parent is not current() and isinstance(parent.trace, SpanTrace):
+            return parent.trace.context
+        around = get_current()
+        if self._propagate_run and operation.kind is k.RUN:
+            around = baggage.set_baggage(a.FLEX_RUN_ID, operation.run.id, around)
+            around = baggage.set_baggage(a.FLEX_CORRELATION_ID, operation.run.correlation_id, around)
+        return around
+
+    def _at_start(self, operation: Operation) -> dict[str, object]:
+        values: dict[str, object] = {a.FLEX_RUN_ID: operation.run.id, a.FLEX_RUNTIME: operation.run.runtime}
+        values.update(self._visible(operation.attributes))
+        gen_ai = operation.kind.gen_ai
+        shown = gen_ai.get(str(operation.attributes.get(a.FLEX_NODE_KIND, ""))) if gen_ai else None
+        if shown is not None:
+            values[g.GEN_AI_OPERATION_NAME] = shown.operation
+            if shown.subject:
+                values.setdefault(shown.subject, operation.subject)
+        return values
+
+    def _at_end(self, operation: Operation) -> dict[str, object]:
+        values = dict(self._visible(operation.late)) if operation.late else {}
+        values[a.FLEX_OUTCOME] = operation.outcome
+        if operation.tokens is not None:
+            values[g.GEN_AI_INPUT_TOKENS], values[g.GEN_AI_OUTPUT_TOKENS] = operation.tokens
+        return values
+
+    def _visible(self, attributes: Mapping[str, object]) -> Mapping[str, object]:
+        if self._content or CONTENT.isdisjoint(attributes):
+            return attributes
+        return {name: value for name, value in attributes.items() if name not in CONTENT}
+
+    def _fail(self, span: Span, operation: Operation, end_ns: int) -> None:
+        """Mark the innermost operation that failed and the run; record the exception once, where it was seen first."""
+        if operation.seen_below and operation.kind is not k.RUN:
+            return
+        span.set_status(FAILED)
+        error = operation.error
+        if error is None or operation.seen_below:
+            return
+        values: dict[str, str] = {
+            g.EXCEPTION_TYPE: str(operation.attributes[g.ERROR_TYPE]),
+            g.EXCEPTION_STACKTRACE: exception_frames(error, FRAMES),
+        }
+        if self._content:
+            values[g.EXCEPTION_MESSAGE] = str(error)
+        span.add_event("exception", values, timestamp=end_ns)

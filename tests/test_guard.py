@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -25,6 +25,10 @@ def _fresh_guard() -> Iterator[None]:
 
 def _fail(text: str = CANARY) -> int:
     raise ValueError(text)
+
+
+def _nothing() -> None:
+    pass
 
 
 def test_a_result_passes_through_and_counts_nothing() -> None:
@@ -199,16 +203,23 @@ def test_threads_lose_no_count() -> None:
 
 
 def test_a_host_at_the_limit_of_its_stack_is_not_disturbed() -> None:
-    """Where no frame is left to count in, the failure is still swallowed."""
-    reached: list[int] = []
+    """A guarded call raises at no depth at which the host could still make a plain call of its own."""
+    refused: list[str] = []
 
-    def deeper(depth: int) -> None:
-        reached.append(depth)
-        guard.run("here", deeper, depth + 1)
+    def attempt(what: str, function: Callable[..., object], *args: object) -> None:
+        try:
+            function(*args)
+        except RecursionError:
+            refused.append(what)
 
-    guard.run("here", deeper, 0)
-    assert len(reached) > 100
-    assert reached == sorted(reached)
+    def deeper() -> None:
+        attempt("guarded", guard.run, "here", _fail)
+        attempt("plain", _nothing)
+        deeper()
+
+    with pytest.raises(RecursionError):
+        deeper()
+    assert refused.count("guarded") == refused.count("plain")
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")  # forking beside threads is the test

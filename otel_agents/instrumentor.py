@@ -1,0 +1,59 @@
+"""The shell that ``opentelemetry-instrument`` loads: attaches adapters and starts the pipeline. Must never raise."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from typing import Any, ClassVar, Final
+
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
+from otel_agents import adapters, guard, pipeline
+from otel_agents.config import Config, Options
+from otel_agents.patching import apply
+
+PROVIDERS: Final = ("tracer_provider", "meter_provider", "logger_provider")
+_logger: Final = logging.getLogger("otel_agents")
+
+
+class OtelAgentsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
+    """Zero-code telemetry. ``instrument()`` takes providers, ``config=`` or the settings as keywords."""
+
+    configuration: ClassVar[type[Options]] = Options  # for OpenTelemetry's declarative configuration
+    _applied: ClassVar[list[apply.Applied]] = []
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Nothing: each adapter looks for its own framework when that is imported."""
+        return ()
+
+    def _instrument(self, **options: Any) -> None:
+        guard.run("instrumentor.instrument", self._start, options)
+
+    def _uninstrument(self, **options: Any) -> None:
+        guard.run("instrumentor.uninstrument", self._stop)
+
+    def _start(self, options: dict[str, Any]) -> None:
+        providers = {name: options.pop(name, None) for name in PROVIDERS}
+        given = options.pop("config", None)
+        config = given if isinstance(given, Config) else Config.load(options, strict=False)
+        for problem in config.problems:
+            _logger.warning("%s", problem)
+        if not config.enabled:
+            return
+        pipe = pipeline.start(config, **providers, patch_points=self._patch_points)
+        for adapter in adapters.load(config.adapters):
+            self._applied.append(apply.apply(adapter, on_applied=pipe.metrics.announce))
+
+    def _stop(self) -> None:
+        while self._applied:
+            guard.run("instrumentor.undo", self._applied.pop().undo)
+        pipeline.stop()
+
+    @classmethod
+    def _patch_points(cls) -> dict[tuple[str, str], int]:
+        points: dict[tuple[str, str], int] = {}
+        for applied in cls._applied:
+            for state in applied.states():
+                key = (state.adapter, state.state)
+                points[key] = points.get(key, 0) + 1
+        return points

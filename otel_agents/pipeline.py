@@ -1,0 +1,193 @@
+"""Builds the signals from a Config and installs them in the recorder; the only wiring. Must not know adapters."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from opentelemetry import baggage
+from opentelemetry._logs import LoggerProvider, get_logger_provider
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider, get_tracer_provider
+
+from otel_agents import guard
+from otel_agents.bus import pipe
+from otel_agents.bus.hub import Hub
+from otel_agents.config import Config
+from otel_agents.operation import ABANDONED, Signal
+from otel_agents.pauses import MemoryPauses, PauseStore, open_pauses
+from otel_agents.recorder import RECORDER
+from otel_agents.semconv import agents as a
+from otel_agents.semconv.events import LIFECYCLE
+from otel_agents.signals.feed import Feed
+from otel_agents.signals.logs import Logs
+from otel_agents.signals.metrics import Metrics
+from otel_agents.signals.spans import Spans
+
+PatchPoints = Callable[[], Mapping[tuple[str, str], int]]
+FLUSH_S: Final = 2.0
+PROMETHEUS: Final = "opentelemetry.exporter.prometheus"
+_logger: Final = logging.getLogger("otel_agents")
+_lock: Final = threading.RLock()
+_active: Pipeline | None = None
+
+
+class Pipeline:
+    """Signals at work. Providers that are not given are OpenTelemetry's global ones, also when they are set later.
+
+    ``patch_points`` returns the number of patch points by adapter and state; ``extra`` are further signals.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
+        patch_points: PatchPoints = dict,
+        extra: tuple[Signal, ...] = (),
+    ) -> None:
+        self.config = config
+        self.patch_points = patch_points
+        self.hub = Hub(ring_size=config.ring_size, queue_size=config.queue_size, lifecycle_types=LIFECYCLE)
+        self.pauses = _pauses(config)
+        capture = config.capture
+        self.spans = Spans(tracer_provider, content=capture.spans, propagate_run=config.propagate_run)
+        self.metrics = Metrics(
+            meter_provider,
+            sets=config.metric_sets,
+            recorder=RECORDER,
+            pauses=self.pauses,
+            patch_points=patch_points,
+            dropped=lambda: self.hub.dropped,
+        )
+        self.logs = Logs(logger_provider, capture)
+        every: tuple[Signal, ...] = (self.spans, self.metrics, self.logs, Feed(self.hub, capture))
+        self.signals = (*(signal for signal in every if signal.name in config.signals), *extra)
+        self._heard = bool(extra)
+
+    def install(self) -> None:
+        """Have the recorder tell this pipeline's signals."""
+        RECORDER.install(
+            self.signals,
+            listening=self.listening,
+            capture=self.config.capture,
+            pauses=self.pauses,
+            remote_correlation=_correlation if self.config.propagate_run else str,
+        )
+
+    def listening(self) -> bool:
+        """Whether an operation would be seen: telemetry is not suppressed, and somebody listens."""
+        return is_instrumentation_enabled() and (self._heard or self._look())
+
+    def _look(self) -> bool:
+        """Ask the signals. An SDK, once set, stays; a subscriber may go."""
+        lasting = [self.spans, self.metrics, self.logs]
+        if any(signal in self.signals and signal.listening() for signal in lasting):
+            self._heard = True
+            # Registered only now: what is registered last runs first, so runs end before the SDK flushes.
+            atexit.register(self.finish)
+        return self._heard or self.hub.active
+
+    def finish(self) -> None:
+        """End what still runs as abandoned and deliver what is queued; called at exit."""
+        for operation in list(RECORDER.open):
+            RECORDER.end(operation, outcome=ABANDONED)
+        guard.run("pipeline.flush", self.hub.flush, FLUSH_S)
+
+    def flush(self, timeout_s: float = FLUSH_S) -> None:
+        """Deliver what is queued.
+
+        Metrics are left to their readers while a Prometheus reader may be attached: ``MeterProvider.force_flush``
+        makes it show every sample twice at the next scrape (opentelemetry-sdk 1.45).
+        """
+        self.hub.flush(timeout_s)
+        for provider in (get_tracer_provider(), get_logger_provider()):
+            flush = getattr(provider, "force_flush", None)
+            if flush is not None:
+                flush(round(timeout_s * 1000))
+
+    def health(self) -> dict[str, object]:
+        """Return the state of telemetry: what is heard, patch points by adapter and state, losses, own errors."""
+        errors, dropped = guard.errors(), dict(self.hub.dropped)
+        points: dict[str, dict[str, int]] = {}
+        for (adapter, state), count in self.patch_points().items():
+            points.setdefault(adapter, {})[state] = count
+        degraded = errors or dropped or any(state.get("missing") for state in points.values())
+        return {
+            "status": "degraded" if degraded else "healthy",
+            "signals": [signal.name for signal in self.signals],
+            "listening": self.listening(),
+            "patch_points": points,
+            "dropped_events": dropped,
+            "errors": errors,
+            "problems": [str(problem) for problem in self.config.problems],
+        }
+
+    def close(self) -> None:
+        """Let go of everything; the providers stay with whoever made them."""
+        atexit.unregister(self.finish)
+        for release in (self.hub.close, self.metrics.close, self.pauses.close):
+            guard.run("pipeline.close", release)
+
+
+def start(config: Config, **wiring: object) -> Pipeline:
+    """Build a pipeline and make it the active one; ``wiring`` is passed on to ``Pipeline``."""
+    global _active
+    with _lock:
+        pipeline = Pipeline(config, **wiring)  # type: ignore[arg-type]
+        pipeline.install()
+        if config.live_fd is not None:
+            guard.run("pipeline.live", pipe.attach, pipeline.hub, config.live_fd)
+        _active = pipeline
+        return pipeline
+
+
+def stop() -> None:
+    """Stop the active pipeline; nothing is recorded until another starts."""
+    global _active
+    with _lock:
+        pipeline, _active = _active, None
+        RECORDER.install(())
+        if pipeline is not None:
+            pipeline.close()
+
+
+def active() -> Pipeline | None:
+    """Return the active pipeline, or None."""
+    return _active
+
+
+def ensure() -> Pipeline:
+    """Return the active pipeline; the first call without one starts it from the environment."""
+    return _active or _first()
+
+
+def _first() -> Pipeline:
+    with _lock:
+        if _active is not None:
+            return _active
+        config = Config.load(strict=False)
+        for problem in config.problems:
+            _logger.warning("%s", problem)
+        return start(config)
+
+
+def _pauses(config: Config) -> PauseStore:
+    """Open the pause store; one that cannot be opened is said once, and pauses stay in memory."""
+    try:
+        return open_pauses(config.pause_store)
+    except Exception as error:  # noqa: BLE001  # whatever a database driver raises; setting up goes on
+        _logger.warning("Pauses are kept in memory only: %s", error)
+        return MemoryPauses()
+
+
+def _correlation() -> str:
+    value = baggage.get_baggage(a.FLEX_CORRELATION_ID)
+    return value if isinstance(value, str) else ""

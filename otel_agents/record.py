@@ -1,0 +1,92 @@
+"""Facts that were measured elsewhere: ``record.<event type>(...)`` for every type; must not know scopes or adapters.
+
+    record.handoff("triage", "writer", duration_s=0.2)
+    record.decision(agent="triage", decision_type="route")
+    record.phase_completed(iteration=1, phase="build", success=True, duration_s=4.1)
+
+Arguments are the payload fields of the type in snake_case, in the order of the vocabulary; all are optional.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Final
+
+from otel_agents import guard, pipeline
+from otel_agents.recorder import RECORDER
+from otel_agents.semconv import agents as a
+from otel_agents.semconv import events as e
+from otel_agents.semconv import kinds as k
+from otel_agents.semconv.agents import attribute
+from otel_agents.semconv.model import EventType, Kind, snake_case
+
+__all__: Final = [row.name for row in e.EVENTS]  # noqa: PLE0605  # all are made by __getattr__
+
+NODE_FIELDS: Final = {"node_id": a.FLEX_NODE_ID, "capability": a.FLEX_CAPABILITY_ID}
+ENDED_BY: Final[dict[str, Kind]] = {
+    end.event.name: kind for kind in k.KINDS for end in kind.ends if end.event not in (e.NODE_ERROR, e.WORKFLOW_FINISHED)
+}
+
+
+def fields(event: EventType) -> dict[str, str]:
+    """Return the keywords of an event type, in order, and the attribute that each one sets."""
+    known = {}
+    for name in event.attributes:
+        row = attribute(name)
+        if row is not None:
+            known[snake_case(event.fields.get(name, row.field))] = name
+    return known | (NODE_FIELDS if event.family == "node" else {})
+
+
+def _tell(event: EventType, known: dict[str, str], args: tuple[object, ...], given: dict[str, object]) -> None:
+    pipeline.ensure()
+    duration_s = given.pop("duration_s", None)
+    outcome = str(given.pop("outcome", "ok"))
+    given.update(zip(known, args, strict=False))
+    values = {known[name]: value for name, value in given.items() if name in known}
+    _check(event, known, args, given)
+    duration_ns = round(float(duration_s) * 1e9) if isinstance(duration_s, int | float) else None
+    kind = ENDED_BY.get(event.name)
+    if kind is None or kind is k.RUN or duration_ns is None:
+        RECORDER.fact(event, values, status=outcome if kind is not None else None, duration_ns=duration_ns)
+    else:
+        RECORDER.completed(kind, str(values.get(kind.subject, "")), values, duration_ns=duration_ns, outcome=outcome)
+
+
+def _check(event: EventType, known: dict[str, str], args: tuple[object, ...], given: dict[str, object]) -> None:
+    unknown = sorted(given.keys() - known.keys())
+    if unknown or len(args) > len(known):
+        raise TypeError(f"record.{event.name} takes {[*known, 'duration_s', 'outcome']}, not {unknown or args[len(known) :]}")
+
+
+def _recorder(event: EventType) -> Callable[..., None]:
+    known = fields(event)
+
+    def record(*args: object, **given: object) -> None:
+        guard.run("api.record", _tell, event, known, args, given)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    extra = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in ("duration_s", "outcome")]
+    parameters = [inspect.Parameter(name, kind, default=None) for name in known]
+    record.__signature__ = inspect.Signature([*parameters, *extra])  # type: ignore[attr-defined]
+    record.__name__ = record.__qualname__ = event.name
+    record.__doc__ = event.brief
+    return record
+
+
+def context_tokens(agent: str, tokens: int) -> None:
+    """Tell how many tokens an agent's context holds now, without a refresh."""
+    guard.run("api.record", _tell, e.CONTEXT_REFRESHED, fields(e.CONTEXT_REFRESHED), (), {"agent": agent, "tokens": tokens})
+
+
+def __getattr__(name: str) -> Callable[..., None]:
+    event = e.EVENTS.get(name)
+    if event is None:
+        raise AttributeError(f"record has no {name!r}; event types are {', '.join(__all__)}")
+    made = globals()[name] = _recorder(event)
+    return made
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "context_tokens"])

@@ -9,8 +9,9 @@ from types import CodeType
 from typing import NamedTuple, Protocol
 
 from otel_agents.semconv import agents as a
+from otel_agents.semconv import events as e
 from otel_agents.semconv.kinds import RUN
-from otel_agents.semconv.model import EventType, Kind
+from otel_agents.semconv.model import EventType, Kind, Severity
 
 OK = "ok"
 ERROR = "error"
@@ -221,6 +222,21 @@ class Fact(NamedTuple):
     def facet_provenance(self) -> object:
         """The facets of that node."""
         return self._of_node(a.FLEX_FACET_PROVENANCE)
+
+    @property
+    def duration_ms(self) -> float | None:
+        """The duration in milliseconds, to the microsecond."""
+        return None if self.duration_ns is None else self.duration_ns // 1000 / 1000
+
+    @property
+    def severity(self) -> Severity:
+        """How grave it is: by its type, but for a run that failed and an error that has a severity of its own."""
+        if self.type is e.AGENT_ERROR:
+            return e.SEVERITIES.get(str(self.attributes.get(a.YOLO_ERROR_SEVERITY)).lower(), self.type.severity)
+        if self.type is e.COMPLETE:
+            status = self.attributes.get(a.FLEX_RUN_STATUS, self.status)
+            return "ERROR" if status == STATUS_OF[ERROR] else self.type.severity
+        return self.type.severity
 
     def _of_node(self, name: str) -> object:
         value = self.attributes.get(name)

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from otel_agents import guard
 from otel_agents.content import Capture, scalar, to_json, type_name
+from otel_agents.content.facets import facets
 from otel_agents.operation import (
     ABANDONED,
     ERROR,
@@ -35,6 +36,7 @@ from otel_agents.semconv.model import EventType, Kind
 CONTENT: Final = frozenset(row.name for row in OURS if row.content)
 JSON: Final = frozenset(row.name for row in OURS if row.type == "json")
 LISTS: Final = frozenset(row.name for row in OURS if row.type == "string[]")
+FACETS: Final = a.FLEX_FACET_PROVENANCE
 EASY: Final = frozenset((bool, int, float))
 SHORT_TEXT: Final = 256
 MANY: Final = 64
@@ -378,13 +380,15 @@ class Recorder:
             if value is None or (name in CONTENT and not keep):
                 continue
             kind = type(value)
-            if kind in EASY or (kind is str and len(value) <= SHORT_TEXT):  # type: ignore[arg-type]
-                cleaned[name] = value
-            else:
-                cleaned[name] = guard.run("recorder.clean", self._hard, name, value)
+            easy = kind in EASY or (kind is str and len(value) <= SHORT_TEXT and name != FACETS)  # type: ignore[arg-type]
+            known = value if easy else guard.run("recorder.clean", self._hard, name, value)
+            if known is not None:
+                cleaned[name] = known
         return cleaned
 
     def _hard(self, name: str, value: object) -> object:
+        if name == FACETS:
+            return facets(value, self.capture.length)
         if name in JSON:
             return to_json(value, self.capture.length)
         if name in LISTS and isinstance(value, list | tuple):

@@ -1,0 +1,37 @@
+"""What holds for every test: no settings from outside, and no context detached where it was not attached."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+
+import pytest
+
+# The developer's own settings must not decide what a test sees.
+for _name in [name for name in os.environ if name.startswith("OTEL_") or name in {"JSON_LOGS", "LOG_LEVEL"}]:
+    del os.environ[_name]
+
+
+class _Records(logging.Handler):
+    """Keep what a logger says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture(autouse=True)
+def context_log() -> Iterator[list[logging.LogRecord]]:
+    """Fail the test when OpenTelemetry complains about its context ("Failed to detach context")."""
+    logger, kept = logging.getLogger("opentelemetry.context"), _Records()
+    logger.addHandler(kept)
+    try:
+        yield kept.records
+    finally:
+        logger.removeHandler(kept)
+    said = [record.getMessage() for record in kept.records]
+    assert said == [], "a context was detached where it was not attached"

@@ -1,0 +1,100 @@
+# The commands of the project. They need Python 3.11 or newer and make; the rest is installed into $(VENV).
+#
+#   make demo ARGS="--prometheus 9464"      ARGS goes to the command behind the target
+#   make test ARGS="tests/test_guard.py -x"
+#   make test PYTHON=python3.13 VENV=.venv-3.13
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+PYTHON ?= python3
+VENV ?= .venv
+OLDEST ?= .venv-oldest
+ARGS ?=
+
+BIN := $(VENV)/bin
+CACHE := .cache
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --editable
+# An environment is made again when what it is made from changes, in content and not in date.
+KEY := $(shell cat pyproject.toml | cksum | cut -d ' ' -f 1)
+OLDEST_KEY := $(shell cat pyproject.toml tests/oldest.txt | cksum | cut -d ' ' -f 1)
+
+.PHONY: help demo test lint format proof test-oldest bench generate check-generated docs-check clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
+
+demo: $(VENV)/.demo-$(KEY) ## Watch a LangGraph program that nobody instrumented
+	@$(BIN)/otel-agents demo $(ARGS)
+
+test: $(VENV)/.test-$(KEY) ## Run the default test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev-$(KEY) check-generated docs-check ## Check style, types, floors, generated files and links
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --cache-dir $(CACHE)/import-linter
+
+format: $(VENV)/.dev-$(KEY) ## Let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+proof: $(VENV)/.test-$(KEY) ## Run what is heavier: builds, installs, slow tests, oldest versions
+	$(BIN)/python -m pytest -m "proof or slow" $(ARGS)
+	$(MAKE) test-oldest
+
+# Old versions warn about things that only their authors could mend, so warnings are no errors there.
+test-oldest: $(OLDEST)/.test-$(OLDEST_KEY) ## Run the adapters' tests with the oldest versions that we support
+	@if [ -d tests/adapters ]; then set -x; $(OLDEST)/bin/python -m pytest -W default tests/adapters $(ARGS); \
+	else echo "no adapter has tests yet"; fi
+
+bench: $(VENV)/.bench-$(KEY) ## Measure the cost, beside other instrumentations and hand-written code
+	$(BIN)/python -m pytest -m bench -p no:randomly -p no:xdist -s tests/benchmarks $(ARGS)
+
+generate: $(VENV)/.test-$(KEY) ## Write the generated reference pages again
+	@mkdir -p docs/reference
+	$(BIN)/otel-agents semconv --format markdown > docs/reference/semconv.md
+
+check-generated: $(VENV)/.test-$(KEY) ## Fail when a generated page is stale
+	@mkdir -p $(CACHE)
+	$(BIN)/otel-agents semconv --format markdown > $(CACHE)/semconv.md
+	@diff -u docs/reference/semconv.md $(CACHE)/semconv.md || \
+		{ echo "docs/reference/semconv.md is stale: run 'make generate' and commit what it writes" >&2; exit 1; }
+
+docs-check: $(VENV)/.test-$(KEY) ## Check that links in the docs lead somewhere
+	$(BIN)/python -m pytest -q tests/test_links.py
+
+clean: ## Remove environments, caches and builds
+	rm -rf $(VENV) $(OLDEST) $(CACHE) build dist
+
+# Environments
+
+define make_environment
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo "otel-agents needs Python 3.11 or newer, and '$(PYTHON)' is none." >&2; \
+	echo "Say which one to take: make PYTHON=python3.13 $(firstword $(MAKECMDGOALS))" >&2; exit 1; }
+@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "'$(PYTHON)' cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+@echo "Making $(patsubst %/bin/python,%,$@) with $$($(PYTHON) --version) ..."
+@$(PYTHON) -m venv $(patsubst %/bin/python,%,$@)
+endef
+
+$(BIN)/python:
+	$(make_environment)
+
+$(OLDEST)/bin/python:
+	$(make_environment)
+
+# One stamp for each extra, since `make demo` should not wait for what only a test needs.
+$(VENV)/.%-$(KEY): | $(BIN)/python
+	@echo "Installing otel-agents[$*] into $(VENV); this happens once ..."
+	@$(BIN)/python $(PIP_INSTALL) '.[$*]'
+	@touch $@
+
+$(OLDEST)/.test-$(OLDEST_KEY): | $(OLDEST)/bin/python
+	@echo "Installing the oldest supported versions into $(OLDEST); this happens once ..."
+	@$(OLDEST)/bin/python $(PIP_INSTALL) '.[test]' --constraint tests/oldest.txt
+	@touch $@

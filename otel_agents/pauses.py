@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine, Table
@@ -31,7 +31,8 @@ class Pause:
     node_id: str = ""
 
 
-class Pending(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Pending:
     """The open questions of a runtime: how many, and when the oldest was asked (wall clock nanoseconds)."""
 
     count: int
@@ -186,5 +187,6 @@ def open_pauses(url: str) -> PauseStore:
     try:
         return SqlPauses(url)
     except ModuleNotFoundError as error:
-        hint = f"OTEL_AGENTS_PAUSE_STORE={url.partition(':')[0]}:... needs {error.name}: pip install 'otel-agents[store]'"
+        name = url.partition(":")[0]
+        hint = f"OTEL_AGENTS_PAUSE_STORE={name}:... needs {error.name}: pip install 'otel-agents[store]'"
         raise ModuleNotFoundError(hint, name=error.name) from error

@@ -41,7 +41,9 @@ RUN_DURATION: Final = _histogram(
     "flex.run.duration", "Duration of a run segment, waits for humans excluded.",
     a.FLEX_RUN_STATUS, a.FLEX_RUNTIME, boundaries=LONG,
 )  # fmt: skip
-RUN_ACTIVE: Final = _metric("flex.run.active", "updown", "{run}", "Runs that run now.", a.FLEX_RUNTIME)
+RUN_ACTIVE: Final = _metric(
+    "flex.run.active", "observable_updown", "{run}", "Runs that run now.", a.FLEX_RUNTIME
+)
 RUN_OLDEST_AGE: Final = _metric(
     "flex.run.oldest.age", "observable_gauge", "s", "Age of the oldest running run.", a.FLEX_RUNTIME
 )
@@ -174,7 +176,7 @@ AGENT_STATUS_INFO: Final = _metric(
     a.YOLO_AGENT, a.YOLO_AGENT_STATUS,
 )  # fmt: skip
 AGENT_ACTIVE_TIME: Final = _metric(
-    "yolo_agent_active_time_seconds_total", "counter", "s", "Time that an agent was active.", a.YOLO_AGENT
+    "yolo_agent_active_time_seconds_total", "observable_counter", "s", "Time that an agent was active.", a.YOLO_AGENT
 )
 CONTEXT_TOKENS: Final = _metric(
     "yolo_context_tokens", "observable_gauge", "{token}", "Tokens in the context of a living agent.", a.YOLO_AGENT
@@ -206,10 +208,10 @@ PATCH_POINTS: Final = _metric(
     "otel_agents.patch.points", "observable_gauge", "{point}", "Patch points by state.", a.ADAPTER, a.PATCH_STATE
 )
 EVENTS_DROPPED: Final = _metric(
-    "otel_agents.events.dropped", "counter", "{event}", "Events that a subscriber missed.", a.SUBSCRIBER
+    "otel_agents.events.dropped", "observable_counter", "{event}", "Events that a subscriber missed.", a.SUBSCRIBER
 )
 GUARD_ERRORS: Final = _metric(
-    "otel_agents.guard.errors", "counter", "{error}", "Errors of ours that were swallowed.", a.PLACE
+    "otel_agents.guard.errors", "observable_counter", "{error}", "Errors of ours that were swallowed.", a.PLACE
 )
 METRICS_OVERFLOW: Final = _metric(
     "otel_agents.metrics.overflow", "counter", "{measurement}", "Measurements beyond an instrument's label sets.",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
 
 ValueType = Literal["string", "int", "double", "boolean", "string[]", "json"]
-Instrument = Literal["counter", "histogram", "updown", "gauge", "observable_gauge", "observable_counter"]
+Instrument = Literal["counter", "histogram", "gauge", "observable_counter", "observable_gauge", "observable_updown"]
 Severity = Literal["INFO", "WARN", "ERROR"]
 Family = Literal[
     "run",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
-from otel_agents import guard, pipeline
+from otel_agents import guard, pipeline, questions
 from otel_agents.operation import PAUSED, Identity, Operation, current, log_fields, set_log_fields
 from otel_agents.patching.calls import wrap
 from otel_agents.patching.table import Call, Patch, Start
@@ -80,11 +80,11 @@ class Handle:
             raise TypeError(f"{operation.kind.name} has no {sorted(unknown)}; it has {sorted(known)}")
 
     def _ask(self, operation: Operation, request_id: str, origin: str, node_id: str) -> None:
-        RECORDER.ask(operation, self._key, request_id, origin=origin, node_id=node_id)
+        questions.ask(operation, self._key, request_id, origin=origin, node_id=node_id)
         self.outcome = PAUSED
 
     def _answer(self, operation: Operation, request_id: str, decision: str) -> None:
-        RECORDER.answer(self._key, request_id, decision, operation=operation)
+        questions.answer(self._key, request_id, decision, operation=operation)
         if not any(pause.run_id == operation.run.id for pause in RECORDER.pauses.find(self._key)):
             self.outcome = ""
 
@@ -96,7 +96,11 @@ class Scope:
     """
 
     def __init__(
-        self, kind: Kind, subject: str = "", fields: Mapping[str, object] | None = None, identity: Identity | None = None
+        self,
+        kind: Kind,
+        subject: str = "",
+        fields: Mapping[str, object] | None = None,
+        identity: Identity | None = None,
     ) -> None:
         self._kind = kind
         self._subject = subject

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -31,7 +30,6 @@ from otel_agents.signals.spans import Spans
 
 PatchPoints = Callable[[], Mapping[tuple[str, str], int]]
 FLUSH_S: Final = 2.0
-PROMETHEUS: Final = "opentelemetry.exporter.prometheus"
 _logger: Final = logging.getLogger("otel_agents")
 _lock: Final = threading.RLock()
 _active: Pipeline | None = None

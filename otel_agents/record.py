@@ -21,11 +21,14 @@ from otel_agents.semconv import kinds as k
 from otel_agents.semconv.agents import attribute
 from otel_agents.semconv.model import EventType, Kind, snake_case
 
-__all__: Final = [row.name for row in e.EVENTS]  # noqa: PLE0605  # all are made by __getattr__
+__all__: Final = [row.name for row in e.EVENTS]  # all are made by __getattr__
 
 NODE_FIELDS: Final = {"node_id": a.FLEX_NODE_ID, "capability": a.FLEX_CAPABILITY_ID}
 ENDED_BY: Final[dict[str, Kind]] = {
-    end.event.name: kind for kind in k.KINDS for end in kind.ends if end.event not in (e.NODE_ERROR, e.WORKFLOW_FINISHED)
+    end.event.name: kind
+    for kind in k.KINDS
+    for end in kind.ends
+    if end.event not in (e.NODE_ERROR, e.WORKFLOW_FINISHED)
 }
 
 
@@ -57,7 +60,9 @@ def _tell(event: EventType, known: dict[str, str], args: tuple[object, ...], giv
 def _check(event: EventType, known: dict[str, str], args: tuple[object, ...], given: dict[str, object]) -> None:
     unknown = sorted(given.keys() - known.keys())
     if unknown or len(args) > len(known):
-        raise TypeError(f"record.{event.name} takes {[*known, 'duration_s', 'outcome']}, not {unknown or args[len(known) :]}")
+        raise TypeError(
+            f"record.{event.name} takes {[*known, 'duration_s', 'outcome']}, not {unknown or args[len(known) :]}"
+        )
 
 
 def _recorder(event: EventType) -> Callable[..., None]:
@@ -67,7 +72,9 @@ def _recorder(event: EventType) -> Callable[..., None]:
         guard.run("api.record", _tell, event, known, args, given)
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    extra = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in ("duration_s", "outcome")]
+    extra = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in ("duration_s", "outcome")
+    ]
     parameters = [inspect.Parameter(name, kind, default=None) for name in known]
     record.__signature__ = inspect.Signature([*parameters, *extra])  # type: ignore[attr-defined]
     record.__name__ = record.__qualname__ = event.name
@@ -77,7 +84,9 @@ def _recorder(event: EventType) -> Callable[..., None]:
 
 def context_tokens(agent: str, tokens: int) -> None:
     """Tell how many tokens an agent's context holds now, without a refresh."""
-    guard.run("api.record", _tell, e.CONTEXT_REFRESHED, fields(e.CONTEXT_REFRESHED), (), {"agent": agent, "tokens": tokens})
+    guard.run(
+        "api.record", _tell, e.CONTEXT_REFRESHED, fields(e.CONTEXT_REFRESHED), (), {"agent": agent, "tokens": tokens}
+    )
 
 
 def __getattr__(name: str) -> Callable[..., None]:

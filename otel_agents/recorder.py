@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from otel_agents import guard
-from otel_agents.content import Capture, scalar, to_json, type_name
-from otel_agents.content.facets import facets
+from otel_agents.audience import Audience
+from otel_agents.cleaning import Cleaner
+from otel_agents.content import Capture, type_name
+from otel_agents.handoffs import arrived, comes_back, is_progress
 from otel_agents.operation import (
     ABANDONED,
     ERROR,
     OK,
-    PAUSED,
     Fact,
     Identity,
     Operation,
@@ -25,21 +26,11 @@ from otel_agents.operation import (
     outcome_of,
     set_current,
 )
-from otel_agents.pauses import MemoryPauses, Pause, PauseStore
+from otel_agents.pauses import MemoryPauses, PauseStore
 from otel_agents.semconv import agents as a
-from otel_agents.semconv import events as e
 from otel_agents.semconv import kinds as k
-from otel_agents.semconv.agents import OURS
 from otel_agents.semconv.gen_ai import ERROR_TYPE
 from otel_agents.semconv.model import EventType, Kind
-
-CONTENT: Final = frozenset(row.name for row in OURS if row.content)
-JSON: Final = frozenset(row.name for row in OURS if row.type == "json")
-LISTS: Final = frozenset(row.name for row in OURS if row.type == "string[]")
-FACETS: Final = a.FLEX_FACET_PROVENANCE
-EASY: Final = frozenset((bool, int, float))
-SHORT_TEXT: Final = 256
-MANY: Final = 64
 
 
 class Entered(NamedTuple):
@@ -86,17 +77,12 @@ class Recorder:
         ``listening`` is asked before each operation: False when telemetry is suppressed or nobody would see it.
         ``remote_correlation`` returns the correlation id that came with a request from another process, or "".
         """
-        self.signals = tuple(signals)
+        self._audience = Audience(signals)
         self.listening = listening
         self.capture = capture or Capture()
+        self._clean = Cleaner(self.capture)
         self.pauses: PauseStore = pauses or MemoryPauses()
         self.remote_correlation = remote_correlation
-        self._started = [s.started for s in self.signals if type(s).started is not Signal.started]
-        self._ended = [s.ended for s in reversed(self.signals) if type(s).ended is not Signal.ended]
-        self._happened = [s.happened for s in self.signals if type(s).happened is not Signal.happened]
-        self._used = [s.used for s in self.signals if type(s).used is not Signal.used]
-        carriers = [s for s in self.signals if type(s).enter is not Signal.enter]
-        self._carrier = carriers[0] if carriers else None
 
     # Starting
 
@@ -119,7 +105,7 @@ class Recorder:
         if around is not None and around.runtime == identity.runtime:
             return None
         run = self._new_run(identity, around)
-        values = self._clean(attributes) if attributes else {}
+        values = self._clean(attributes)
         values[a.FLEX_CORRELATION_ID] = run.correlation_id
         operation = Operation(k.RUN, name, run, parent, values)
         operation.links = links
@@ -146,10 +132,11 @@ class Recorder:
             return None
         parent = parent or current()
         run = parent.run if parent is not None else self._new_run(Identity(runtime), None)
-        operation = Operation(kind, subject, run, parent, self._clean(attributes) if attributes else {})
+        operation = Operation(kind, subject, run, parent, self._clean(attributes))
         operation.ceded = ceded
         if run.handoffs and kind is k.NODE:
-            self._arrive(operation)
+            for handoff in arrived(operation):
+                self.end(handoff)
         return self._begin(operation)
 
     def start_handoff(self, from_agent: str, to_agent: str) -> None:
@@ -157,7 +144,7 @@ class Recorder:
         inside = current()
         around = inside.run.operation if inside is not None else None
         values: dict[str, object] = {a.YOLO_FROM_AGENT: from_agent}
-        if around is not None and self._comes_back(around.run, from_agent, to_agent):
+        if around is not None and comes_back(around.run, from_agent, to_agent):
             values[a.YOLO_HANDOFF_LOOP] = True
         operation = self.start(k.HANDOFF, to_agent, values, parent=around)
         if operation is None:
@@ -182,10 +169,17 @@ class Recorder:
         for end in operation.kind.ends:
             if end.when(operation):
                 self._tell(
-                    Fact(end.event, run, operation, operation.attributes, time_ns, operation.status, operation.duration_ns)
+                    Fact(
+                        end.event,
+                        run,
+                        operation,
+                        operation.attributes,
+                        time_ns,
+                        operation.status,
+                        operation.duration_ns,
+                    )
                 )
-        for ended in self._ended:
-            guard.run("signals.ended", ended, operation)
+        self._audience.ended(operation)
         operation.error = None  # a host's exception must not live longer than it would without us
 
     def completed(
@@ -222,7 +216,7 @@ class Recorder:
             return
         inside = operation or current()
         run = inside.run if inside is not None else self._new_run(Identity(), None)
-        values = self._clean(attributes) if attributes else {}
+        values = self._clean(attributes)
         self._tell(Fact(event, run, inside, values, self.wall_ns(), status, duration_ns))
 
     def use(self, input_tokens: int, output_tokens: int) -> None:
@@ -235,8 +229,7 @@ class Recorder:
             if around.kind is k.RUN or around.attributes.get(a.FLEX_NODE_KIND) == "agent":
                 around.use(input_tokens, output_tokens)
             around = around.parent
-        for used in self._used:
-            guard.run("signals.used", used, inside.run, input_tokens, output_tokens)
+        self._audience.used(inside.run, input_tokens, output_tokens)
 
     def set(self, operation: Operation, attributes: Mapping[str, object]) -> None:
         """Set attributes of an operation from values of the host: cleaned, content only when it is captured."""
@@ -246,49 +239,11 @@ class Recorder:
         if operation.kind is k.PLAN and isinstance(version, int):
             operation.run.plan_version = version
 
-    # Pauses
-
-    def ask(self, operation: Operation, key: str, request_id: str, *, origin: str = "", node_id: str = "") -> None:
-        """Tell that a run waits for a human, and keep what the run needs to be found again under ``key``."""
-        run = operation.run
-        values: dict[str, object] = {a.FLEX_HITL_REQUEST_ID: request_id}
-        values |= {a.FLEX_HITL_ORIGIN: origin} if origin else {}
-        values |= {a.FLEX_HITL_PENDING_NODE: node_id} if node_id else {}
-        around = run.operation or operation
-        traceparent = around.trace.traceparent if around.trace is not None else ""
-        pause = Pause(
-            key=key,
-            request_id=request_id,
-            run_id=run.id,
-            correlation_id=run.correlation_id,
-            runtime=run.runtime,
-            traceparent=traceparent,
-            asked_ns=self.wall_ns(),
-            plan_version=run.plan_version,
-            node_id=node_id,
-        )
-        guard.run("pauses.put", self.pauses.put, pause)
-        self.fact(e.HITL_REQUEST, values, operation=operation)
-
-    def answer(self, key: str, request_id: str, decision: str, *, operation: Operation | None = None) -> None:
-        """Tell that a human answered. Of several processes that see the answer, one tells."""
-        pause = guard.run("pauses.take", self.pauses.take, key, request_id)
-        if pause is None:
-            return
-        values = {
-            a.FLEX_HITL_REQUEST_ID: request_id,
-            a.FLEX_HITL_DECISION: decision,
-            a.FLEX_HITL_WAIT_MS: max(self.wall_ns() - pause.asked_ns, 0) / 1e6,
-        }
-        self.fact(e.HITL_RESOLVED, values, operation=operation)
-
     # Being current
 
     def enter(self, operation: Operation) -> Entered:
         """Make an operation current while host code runs; give the result to ``leave``."""
-        carrier = self._carrier
-        carried = guard.run("signals.enter", carrier.enter, operation) if carrier is not None else None
-        before = Entered(current(), carried)
+        before = Entered(current(), self._audience.enter(operation))
         set_current(operation)
         return before
 
@@ -296,8 +251,7 @@ class Recorder:
         """Restore what was current before, unless somebody else took over; never detaches a token."""
         if current() is operation:
             set_current(entered.operation)
-        if self._carrier is not None:
-            guard.run("signals.leave", self._carrier.leave, operation, entered.carried)
+        self._audience.leave(operation, entered.carried)
 
     # Inside
 
@@ -313,8 +267,7 @@ class Recorder:
         operation.began_ns = self.clock_ns() - (ago_ns or 0)
         if operation.kind.subject:
             operation.attributes[operation.kind.subject] = operation.subject
-        for started in self._started:
-            guard.run("signals.started", started, operation)
+        self._audience.started(operation)
         if operation.kind.starts is not None and ago_ns is None:
             self._tell(
                 Fact(operation.kind.starts, operation.run, operation, operation.attributes, operation.started_ns)
@@ -323,8 +276,7 @@ class Recorder:
 
     def _tell(self, fact: Fact) -> None:
         fact.run.touched_ns = self.clock_ns()
-        for happened in self._happened:
-            guard.run("signals.happened", happened, fact)
+        self._audience.happened(fact)
 
     def _fail(self, operation: Operation, error: BaseException) -> None:
         operation.error = error
@@ -349,53 +301,8 @@ class Recorder:
             for handoff in run.handoffs:
                 self.end(handoff, outcome=operation.outcome)
             run.handoffs.clear()
-        elif operation.outcome == OK and self._is_progress(operation):
+        elif is_progress(operation):
             run.progressed = True
-
-    @staticmethod
-    def _is_progress(operation: Operation) -> bool:
-        """Whether work was done: not by handing over, nor by being the agent in whom work is done."""
-        if operation.kind is k.NODE:
-            return operation.attributes.get(a.FLEX_NODE_KIND) == "tool" and not operation.hands_over
-        return operation.kind in (k.PLAN, k.ITERATION, k.PHASE, k.GATE, k.DELIVERY)
-
-    @staticmethod
-    def _comes_back(run: Run, from_agent: str, to_agent: str) -> bool:
-        before, run.last_handoff = run.last_handoff, (from_agent, to_agent)
-        progressed, run.progressed = run.progressed, False
-        return before == (to_agent, from_agent) and not progressed
-
-    def _arrive(self, node: Operation) -> None:
-        """End the handoffs whose target is this node."""
-        names = {node.subject, node.attributes.get(a.FLEX_NODE_LABEL), node.attributes.get(a.FLEX_NODE_ID)}
-        for handoff in [each for each in node.run.handoffs if each.subject in names]:
-            node.run.handoffs.remove(handoff)
-            self.end(handoff)
-
-    def _clean(self, attributes: Mapping[str, object]) -> dict[str, object]:
-        """Return the attributes as signals may have them: no content unless captured, bounded, no None."""
-        keep = self.capture.events or self.capture.spans
-        cleaned: dict[str, object] = {}
-        for name, value in attributes.items():
-            if value is None or (name in CONTENT and not keep):
-                continue
-            kind = type(value)
-            easy = kind in EASY or (kind is str and len(value) <= SHORT_TEXT and name != FACETS)  # type: ignore[arg-type]
-            known = value if easy else guard.run("recorder.clean", self._hard, name, value)
-            if known is not None:
-                cleaned[name] = known
-        return cleaned
-
-    def _hard(self, name: str, value: object) -> object:
-        if name == FACETS:
-            return facets(value, self.capture.length)
-        if name in JSON:
-            return to_json(value, self.capture.length)
-        if name in LISTS and isinstance(value, list | tuple):
-            return [scalar(each) for each in value[:MANY]]
-        if name in CONTENT:
-            return to_json(value, self.capture.length) if not isinstance(value, str) else value[: self.capture.length]
-        return scalar(value)
 
 
 RECORDER: Final = Recorder()

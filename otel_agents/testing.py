@@ -1,17 +1,17 @@
 """A test kit: signals in memory, counted ids and clock, the tree of operations; must not know adapters or the CLI.
 
-    from otel_agents.testing import capture
+from otel_agents.testing import capture
 
-    def test_my_agents():
-        with capture() as telemetry:
-            run_my_agents()
-        assert telemetry.tree() == ["run briefing: ok", "  node research (agent): ok"]
+def test_my_agents():
+with capture() as telemetry:
+run_my_agents()
+assert telemetry.tree() == ["run briefing: ok", "  node research (agent): ok"]
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final

@@ -1,0 +1,36 @@
+"""When a handoff ends and when it is a loop: rules over runs and operations; must not know signals."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from otel_agents.operation import OK, Operation, Run
+from otel_agents.semconv import agents as a
+from otel_agents.semconv import kinds as k
+
+WORK: Final = (k.PLAN, k.ITERATION, k.PHASE, k.GATE, k.DELIVERY)
+
+
+def arrived(node: Operation) -> list[Operation]:
+    """Return the pending handoffs whose target is this node, and forget them."""
+    run = node.run
+    names = {node.subject, node.attributes.get(a.FLEX_NODE_LABEL), node.attributes.get(a.FLEX_NODE_ID)}
+    found = [handoff for handoff in run.handoffs if handoff.subject in names]
+    run.handoffs = [handoff for handoff in run.handoffs if handoff not in found]
+    return found
+
+
+def comes_back(run: Run, from_agent: str, to_agent: str) -> bool:
+    """Whether the work comes back to whom it came from, with no progress between."""
+    before, run.last_handoff = run.last_handoff, (from_agent, to_agent)
+    progressed, run.progressed = run.progressed, False
+    return before == (to_agent, from_agent) and not progressed
+
+
+def is_progress(operation: Operation) -> bool:
+    """Whether work was done: not by handing over, nor by being the agent in whom work is done."""
+    if operation.outcome != OK:
+        return False
+    if operation.kind is k.NODE:
+        return operation.attributes.get(a.FLEX_NODE_KIND) == "tool" and not operation.hands_over
+    return operation.kind in WORK

@@ -1,0 +1,52 @@
+"""Questions to humans: asked when a run pauses, answered when it goes on, here or elsewhere; knows no signal."""
+
+from __future__ import annotations
+
+from otel_agents import guard
+from otel_agents.operation import Operation
+from otel_agents.pauses import Pause
+from otel_agents.recorder import RECORDER
+from otel_agents.semconv import agents as a
+from otel_agents.semconv import events as e
+
+
+def ask(operation: Operation, key: str, request_id: str, *, origin: str = "", node_id: str = "") -> None:
+    """Tell that a run waits for a human, and keep what the run needs to be found again under ``key``.
+
+    Without a key the question is told, but not kept: nobody could answer it.
+    """
+    values: dict[str, object] = {a.FLEX_HITL_REQUEST_ID: request_id}
+    values |= {a.FLEX_HITL_ORIGIN: origin} if origin else {}
+    values |= {a.FLEX_HITL_PENDING_NODE: node_id} if node_id else {}
+    if key:
+        guard.run("pauses.put", RECORDER.pauses.put, _pause(operation, key, request_id, node_id))
+    RECORDER.fact(e.HITL_REQUEST, values, operation=operation)
+
+
+def answer(key: str, request_id: str, decision: str, *, operation: Operation | None = None) -> None:
+    """Tell that a human answered, with the wait. Of several processes that see the answer, one tells."""
+    pause = guard.run("pauses.take", RECORDER.pauses.take, key, request_id)
+    if pause is None:
+        return
+    values = {
+        a.FLEX_HITL_REQUEST_ID: request_id,
+        a.FLEX_HITL_DECISION: decision,
+        a.FLEX_HITL_WAIT_MS: max(RECORDER.wall_ns() - pause.asked_ns, 0) / 1e6,
+    }
+    RECORDER.fact(e.HITL_RESOLVED, values, operation=operation)
+
+
+def _pause(operation: Operation, key: str, request_id: str, node_id: str) -> Pause:
+    run = operation.run
+    around = run.operation or operation
+    return Pause(
+        key=key,
+        request_id=request_id,
+        run_id=run.id,
+        correlation_id=run.correlation_id,
+        runtime=run.runtime,
+        traceparent=around.trace.traceparent if around.trace is not None else "",
+        asked_ns=RECORDER.wall_ns(),
+        plan_version=run.plan_version,
+        node_id=node_id,
+    )

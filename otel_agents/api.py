@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from otel_agents import guard, pipeline, questions
+from otel_agents.bus.event import Event
 from otel_agents.operation import PAUSED, Identity, Operation, current, log_fields, set_log_fields
 from otel_agents.patching.calls import wrap
 from otel_agents.patching.table import Call, Patch, Start
@@ -314,7 +315,9 @@ def log_context(**fields: object) -> Iterator[None]:
 
 
 def subscribe(
-    listener: Callable[[Any], None], types: set[str] | frozenset[str] | None = None, lifecycle: bool = False
+    listener: Callable[[Event], None],
+    types: Iterable[str] | None = None,
+    lifecycle: bool = False,  # noqa: FBT001, FBT002  # the contract's signature
 ) -> Callable[[], None]:
     """Have ``listener`` called with each event, in another thread; returns what ends it.
 

@@ -250,6 +250,10 @@ class Signal:
 
     name = ""
 
+    def listening(self) -> bool:
+        """Whether anybody would see what this signal makes of an operation; cheap."""
+        return False
+
     def started(self, operation: Operation) -> None:
         """An operation starts."""
 

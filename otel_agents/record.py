@@ -24,6 +24,8 @@ from otel_agents.semconv.model import EventType, Kind, snake_case
 __all__: Final = [row.name for row in e.EVENTS]  # all are made by __getattr__
 
 NODE_FIELDS: Final = {"node_id": a.FLEX_NODE_ID, "capability": a.FLEX_CAPABILITY_ID}
+# Told at an end, but measuring no operation by themselves.
+NOT_ENDS: Final = (e.NODE_ERROR, e.WORKFLOW_FINISHED, e.COMPLETE)
 ENDED_BY: Final[dict[str, Kind]] = {
     end.event.name: kind
     for kind in k.KINDS
@@ -51,7 +53,7 @@ def _tell(event: EventType, known: dict[str, str], args: tuple[object, ...], giv
     _check(event, known, args, given)
     duration_ns = round(float(duration_s) * 1e9) if isinstance(duration_s, int | float) else None
     kind = ENDED_BY.get(event.name)
-    if kind is None or kind is k.RUN or duration_ns is None:
+    if kind is None or duration_ns is None:
         RECORDER.fact(event, values, status=outcome if kind is not None else None, duration_ns=duration_ns)
     else:
         RECORDER.completed(kind, str(values.get(kind.subject, "")), values, duration_ns=duration_ns, outcome=outcome)

@@ -165,19 +165,11 @@ class Recorder:
         if operation.outcome == ERROR and error is not None:
             self._fail(operation, error)
         self._close(operation)
-        run, time_ns = operation.run, operation.started_ns + operation.duration_ns
+        run, status, time_ns = operation.run, operation.status, operation.started_ns + operation.duration_ns
         for end in operation.kind.ends:
             if end.when(operation):
                 self._tell(
-                    Fact(
-                        end.event,
-                        run,
-                        operation,
-                        operation.attributes,
-                        time_ns,
-                        operation.status,
-                        operation.duration_ns,
-                    )
+                    Fact(end.event, run, operation, operation.attributes, time_ns, status, operation.duration_ns)
                 )
         self._audience.ended(operation)
         operation.error = None  # a host's exception must not live longer than it would without us

@@ -21,9 +21,10 @@ from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogR
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, MetricsData
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import IdGenerator, ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 
 from otel_agents import guard, pipeline
@@ -128,7 +129,8 @@ class Telemetry:
     def span(self, name: str) -> ReadableSpan:
         """Return the one span of a name; AssertionError when there are none or several."""
         found = [span for span in self.spans if span.name == name]
-        assert len(found) == 1, f"{len(found)} spans {name!r} among {sorted(span.name for span in self.spans)}"
+        if len(found) != 1:
+            raise AssertionError(f"{len(found)} spans {name!r} among {sorted(span.name for span in self.spans)}")
         return found[0]
 
     def tree(self) -> list[str]:
@@ -154,7 +156,7 @@ class Telemetry:
         self._logs.clear()
         self.events.clear()
         self.forest.clear()
-        self._base = {name: value for name, value in self._read(counting=True).items()}
+        self._base = self._read(counting=True)
 
     def _read(self, *, counting: bool = False) -> dict[str, float]:
         data = self._reader.get_metrics_data()
@@ -165,7 +167,7 @@ def _points(data: MetricsData, *, counting: bool) -> Iterator[tuple[str, float]]
     metrics = [m for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics]
     for metric in metrics:
         for point in metric.data.data_points:
-            labels = ",".join(f"{name}={value}" for name, value in sorted((point.attributes or {}).items()))
+            labels = ",".join(f"{name}={value!s}" for name, value in sorted((point.attributes or {}).items()))
             end = f"{{{labels}}}" if labels else ""
             if isinstance(point, HistogramDataPoint):
                 yield f"{metric.name}_count{end}", point.count

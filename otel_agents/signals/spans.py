@@ -1,7 +1,8 @@
-"""Operations as OpenTelemetry spans, and the trace context around host code; must not know metrics, logs or the feed."""
+"""Operations as OpenTelemetry spans, and trace context around host code; must not know another signal."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -20,6 +21,7 @@ from otel_agents.version import __version__
 
 SCOPE: Final = "otel_agents"
 FRAMES: Final = 32
+TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 CONTENT: Final = frozenset(row.name for row in OURS if row.content)
 FAILED: Final = Status(StatusCode.ERROR)  # no description: it would be the exception's message
 
@@ -54,10 +56,10 @@ class SpanTrace:
 
 def link(traceparent: str) -> Link | None:
     """Return a link to the span that a W3C traceparent names, or None when it names none."""
-    parts = traceparent.split("-")
-    if len(parts) < 4:
+    found = TRACEPARENT.fullmatch(traceparent)
+    if found is None:
         return None
-    trace_id, span_id, flags = (int(part, 16) for part in parts[1:4])
+    trace_id, span_id, flags = (int(part, 16) for part in found.groups())
     target = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
     return Link(target) if target.is_valid else None
 

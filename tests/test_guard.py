@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -17,7 +18,9 @@ CANARY = "canary-7f3a"
 
 
 @pytest.fixture(autouse=True)
-def _fresh_guard() -> Iterator[None]:
+def _fresh_guard(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # A logging configuration that ran earlier in this process may have disabled all loggers it did not know.
+    monkeypatch.setattr(logging.getLogger("otel_agents.guard"), "disabled", False)
     guard.reset()
     yield
     guard.reset()
@@ -88,7 +91,7 @@ def test_the_same_place_is_logged_once_a_minute(
 ) -> None:
     """Each place speaks at most once a minute, whatever the other places do."""
     now_s = [1000.0]
-    monkeypatch.setattr(guard.time, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
     for place in ("here", "here", "there"):
         guard.run(place, _fail)
     assert len(caplog.records) == 2

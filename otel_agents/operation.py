@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ STATUS_OF = {
     PAUSED: "awaiting_hitl",
     ABANDONED: "cancelled",
 }
+_numbers = itertools.count(1)
 FAILURES_KEPT = 8  # failing children that an operation remembers; more than that fail in parallel only rarely
 
 
@@ -115,7 +117,8 @@ class Operation:
     """One operation, from its start to its one end.
 
     ``attributes`` holds what is known so far, by semconv name; change it through ``set`` only. ``outcome`` is "" while
-    the operation runs. ``started_ns`` is wall clock, ``duration_ns`` is monotonic; both are nanoseconds.
+    the operation runs. ``started_ns`` is wall clock, ``duration_ns`` is monotonic; both are nanoseconds. ``number`` is
+    the operation's own in this process.
     """
 
     __slots__ = (
@@ -131,6 +134,7 @@ class Operation:
         "late",
         "links",
         "node",
+        "number",
         "outcome",
         "parent",
         "run",
@@ -144,6 +148,7 @@ class Operation:
     def __init__(
         self, kind: Kind, subject: str, run: Run, parent: Operation | None, attributes: dict[str, object]
     ) -> None:
+        self.number = next(_numbers)
         self.kind = kind
         self.subject = subject
         self.run = run

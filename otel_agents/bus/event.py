@@ -18,6 +18,19 @@ from otel_agents.content import clean, type_name
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
+class Place(NamedTuple):
+    """Where in the tree of operations an event happened: numbers of this process, 0 for no operation around it.
+
+    `tokens` are the model tokens, read and written, that the operation has used so far.
+    """
+
+    operation: int
+    parent: int
+    kind: str
+    name: str
+    tokens: tuple[int, int] | None = None
+
+
 # A tuple and no dataclass: a frozen dataclass of this many fields costs three times as much to make.
 class Event(NamedTuple):
     """One fact, immutable. Fields stand in the order of the JSON form.
@@ -26,7 +39,7 @@ class Event(NamedTuple):
     order in which everybody sees the events. `timestamp_ns` is wall clock, `duration_ms` monotonic. `payload` has the
     type's own fields, named as in the JSON form; content only where content capture allows it. `withheld` is what an
     audit sink alone may see (`session_id`, `sender`, already hashed or in clear as that sink was told); it is neither
-    in the JSON form nor in the `repr`.
+    in the JSON form nor in the `repr`; nor is `place`, which is for those who draw the tree.
     """
 
     id: str
@@ -49,6 +62,7 @@ class Event(NamedTuple):
     payload: Mapping[str, object] = NOTHING
     message: str | None = None
     withheld: Mapping[str, object] = NOTHING
+    place: Place | None = None
 
     def __repr__(self) -> str:
         return f"Event(id={self.id!r}, type={self.type!r}, run_id={self.run_id!r})"

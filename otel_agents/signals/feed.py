@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from otel_agents.bus.event import NOTHING, Event
+from otel_agents.bus.event import NOTHING, Event, Place
 from otel_agents.bus.hub import Hub
 from otel_agents.content import Capture
-from otel_agents.operation import Fact, Signal, Trace
+from otel_agents.operation import Fact, Operation, Signal, Trace
 from otel_agents.semconv import agents as a
 from otel_agents.semconv.agents import attribute
 from otel_agents.semconv.events import COMPLETE, EVENTS
@@ -67,6 +67,7 @@ class Envelope:
             span_id=span_id,
             payload=self._payload(fact),
             message=text(own.get(a.FLEX_MESSAGE)),
+            place=place(operation) if operation is not None else None,
         )
 
     def _payload(self, fact: Fact) -> Mapping[str, object]:
@@ -95,6 +96,18 @@ class Feed(Signal):
         """Publish the fact."""
         if self._hub.active:
             self._hub.publish(self._envelope(fact))
+
+
+def place(operation: Operation) -> Place:
+    """Return where in the tree an operation stands."""
+    around = operation.parent
+    return Place(
+        operation.number,
+        around.number if around is not None else 0,
+        operation.kind.name,
+        operation.subject,
+        operation.tokens,
+    )
 
 
 def recording(trace: Trace | None) -> tuple[str | None, str | None]:

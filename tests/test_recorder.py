@@ -117,7 +117,7 @@ def test_exceptions_live_no_longer_than_without_us() -> None:
     with capture():
         error = Failure()
         seen = weakref.ref(error)
-        run(lambda _: node("inner", error=error))
+        node("inner", error=error)
         del error
         gc.collect()
         assert seen() is None

@@ -5,9 +5,12 @@ Without SQLAlchemy (extra ``store``) only the memory store can be opened.
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -122,6 +125,9 @@ class SqlPauses:
             sql.Column("node_id", sql.String(256), nullable=False),
         )
         self._table.create(self._engine, checkfirst=True)
+        if hasattr(os, "register_at_fork"):  # not on Windows
+            # Weak: a hook can never be unregistered. A connection must not be used on both sides of a fork.
+            os.register_at_fork(after_in_child=partial(_leave_to_parent, weakref.ref(self._engine)))
 
     def put(self, pause: Pause) -> None:
         """Keep a pause; the oldest give way beyond the limit."""
@@ -176,11 +182,17 @@ class SqlPauses:
         self._engine.dispose()
 
 
+def _leave_to_parent(engine: weakref.ref[Engine]) -> None:
+    open_engine = engine()
+    if open_engine is not None:
+        open_engine.dispose(close=False)
+
+
 def open_pauses(url: str) -> PauseStore:
     """Open ``memory``, ``sqlite:///path`` or another SQLAlchemy URL.
 
     Raises:
-        ModuleNotFoundError: SQLAlchemy is missing; the message names the extra that brings it.
+        ModuleNotFoundError: SQLAlchemy or the database's driver is missing; the message says what to install.
     """
     if url == "memory":
         return MemoryPauses()
@@ -188,5 +200,6 @@ def open_pauses(url: str) -> PauseStore:
         return SqlPauses(url)
     except ModuleNotFoundError as error:
         name = url.partition(":")[0]
-        hint = f"OTEL_AGENTS_PAUSE_STORE={name}:... needs {error.name}: pip install 'otel-agents[store]'"
+        source = "'otel-agents[store]'" if error.name == "sqlalchemy" else error.name
+        hint = f"OTEL_AGENTS_PAUSE_STORE={name}:... needs {error.name}: pip install {source}"
         raise ModuleNotFoundError(hint, name=error.name) from error

@@ -133,6 +133,7 @@ class Operation:
         "kind",
         "late",
         "links",
+        "memory",
         "node",
         "number",
         "outcome",
@@ -168,6 +169,7 @@ class Operation:
         self.ceded = False  # another instrumentation makes the span
         self.hands_over = False  # a tool that does nothing but hand over: no progress
         self.trace: Trace | None = None
+        self.memory: object = None  # what the adapter that started it needs to know of it; nobody else looks
 
     @property
     def runtime(self) -> str:

@@ -127,7 +127,10 @@ class Courier:
         """Have a task run soon. Never waits for it."""
         self._ready.put(task)
         if self.thread is None:
-            self.thread = guard.run("bus.courier", _started, self._ready)
+            thread = threading.Thread(target=_run, args=(self._ready,), name="otel-agents-bus", daemon=True)
+            self.thread = thread  # before it runs: a listener may ask `is_here` at once
+            if not guard.run("bus.courier", _start, thread):
+                self.thread = None
 
     def is_here(self) -> bool:
         """Say whether the caller runs on the thread."""
@@ -139,10 +142,9 @@ class Courier:
         self.renew()
 
 
-def _started(ready: SimpleQueue[Task | None]) -> threading.Thread:
-    thread = threading.Thread(target=_run, args=(ready,), name="otel-agents-bus", daemon=True)
+def _start(thread: threading.Thread) -> bool:
     thread.start()
-    return thread
+    return True
 
 
 def _run(ready: SimpleQueue[Task | None]) -> None:

@@ -54,7 +54,7 @@ class Hostile:
     def __repr__(self) -> NoReturn:
         raise RuntimeError("canary")
 
-    __str__ = __repr__  # type: ignore[assignment]
+    __str__ = __repr__
 
     def __eq__(self, other: object) -> NoReturn:
         raise RuntimeError("canary")
@@ -173,7 +173,7 @@ def test_stamping_changes_the_id_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "time_ns, expected",
+    ("time_ns", "expected"),
     [
         (0, "1970-01-01T00:00:00.000Z"),
         (NOON_NS + 999_999_999, "2026-01-02T12:00:00.999Z"),
@@ -186,7 +186,7 @@ def test_timestamps_have_milliseconds_and_are_never_rounded_up(time_ns: int, exp
 
 
 @pytest.mark.parametrize(
-    "make, shown",
+    ("make", "shown"),
     [
         (Hostile, "<tests.bus.test_event.Hostile>"),
         (lambda: HostileDict(a=1), {"a": 1}),

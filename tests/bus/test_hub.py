@@ -49,7 +49,12 @@ def test_a_listener_gets_every_event_in_order_and_in_another_thread(hub: Hub) ->
     """All events, once each, outside the publisher's thread."""
     seen: list[Event] = []
     threads: set[str] = set()
-    hub.subscribe(lambda one: (seen.append(one), threads.add(threading.current_thread().name)))
+
+    def hear(one: Event) -> None:
+        seen.append(one)
+        threads.add(threading.current_thread().name)
+
+    hub.subscribe(hear)
 
     for number in range(50):
         hub.publish(numbered(number))
@@ -100,7 +105,7 @@ def test_no_thread_runs_before_a_listener_has_something_to_hear(hub: Hub) -> Non
 
 
 @pytest.mark.parametrize(
-    "types, lifecycle, expected",
+    ("types", "lifecycle", "expected"),
     [
         (None, False, ["start", "plan_requested", "node_start", "policy_triggered", "complete"]),
         (None, True, ["plan_requested", "policy_triggered"]),
@@ -126,7 +131,7 @@ def test_types_and_lifecycle_select_together(
 
 
 @pytest.mark.parametrize(
-    "only, expected",
+    ("only", "expected"),
     [
         (Filter(run_id="a"), [0, 1]),
         (Filter(correlation_id="x"), [0, 2]),
@@ -207,7 +212,8 @@ def test_a_slow_listener_costs_streams_nothing(hub: Hub) -> None:
 
 def test_listeners_take_turns(hub: Hub) -> None:
     """A listener with much to hear does not make the others wait until it has heard it all."""
-    first, heard = Blocked(), []
+    first = Blocked()
+    heard: list[str] = []
     hub.subscribe(first)
     hub.publish(numbered(0))
     assert first.reached.wait(LONG_S)
@@ -224,7 +230,8 @@ def test_listeners_take_turns(hub: Hub) -> None:
 @pytest.mark.parametrize("error", [ValueError("canary"), SystemExit("canary"), KeyboardInterrupt("canary")])
 def test_a_listener_that_raises_is_dropped_and_the_others_are_told(hub: Hub, error: BaseException) -> None:
     """One call, one failure, one log event of the same run, without what the exception said."""
-    raising, seen = Raising(error), []
+    raising = Raising(error)
+    seen: list[Event] = []
     hub.subscribe(raising, name="raising")
     hub.subscribe(seen.append, name="other")
 
@@ -245,7 +252,8 @@ def test_a_listener_that_raises_is_dropped_and_the_others_are_told(hub: Hub, err
 
 def test_a_listener_may_be_kept_in_spite_of_failures_and_is_complained_of_once(hub: Hub) -> None:
     """Two such listeners that also fail on each other's complaints do not talk for ever."""
-    first, second, seen = Raising(ValueError()), Raising(KeyError()), []
+    first, second = Raising(ValueError()), Raising(KeyError())
+    seen: list[str | None] = []
     hub.subscribe(first, name="first", keep_on_error=True)
     hub.subscribe(second, name="second", keep_on_error=True)
     hub.subscribe(lambda one: seen.append(one.message), ["log"])

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from otel_agents.bus.hub import Hub
 from tests.bus.making import event, numbered
 
 LONG_S = 5.0
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -151,7 +153,9 @@ def _child(writing: int, body: str) -> subprocess.CompletedProcess[str]:
         pipe.attach(hub, {writing})
     """
     command = [sys.executable, "-c", textwrap.dedent(code) + textwrap.dedent(body)]
-    return subprocess.run(command, pass_fds=[writing], capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(
+        command, pass_fds=[writing], capture_output=True, text=True, timeout=30, check=False, cwd=ROOT
+    )
 
 
 def test_the_tail_is_written_at_exit(ends: tuple[int, int]) -> None:

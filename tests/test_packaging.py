@@ -47,8 +47,8 @@ print(sorted(roots - set(sys.stdlib_module_names) - BEFORE))
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(900)]
 
 
-def _run(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+def _run(program: str | Path, *arguments: str | Path, cwd: Path) -> str:
+    done = subprocess.run([program, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -178,7 +178,7 @@ def test_a_program_runs_under_opentelemetry_instrument_with_the_base_install_alo
     program = tmp_path / "program.py"
     program.write_text("print('done')\n")
     quiet = [f"--{signal}_exporter=none" for signal in ("traces", "metrics", "logs")]
-    command = [base / "opentelemetry-instrument", *quiet, base / "python", program]
+    command: list[str | Path] = [base / "opentelemetry-instrument", *quiet, base / "python", program]
 
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
@@ -199,6 +199,4 @@ def test_the_sdist_installs_by_itself(sdist: Path, tmp_path: Path) -> None:
 )
 def test_every_extra_can_be_installed(base: Path, wheel: Path, extra: str) -> None:
     """Beside the base install, every extra finds versions that go together."""
-    command = [base / "python", "-m", "pip", "install", "--quiet", "--dry-run", f"{wheel}[{extra}]"]
-
-    _run(*command, cwd=wheel.parent)
+    _run(base / "python", "-m", "pip", "install", "--quiet", "--dry-run", f"{wheel}[{extra}]", cwd=wheel.parent)

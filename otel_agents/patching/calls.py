@@ -1,0 +1,252 @@
+"""One path for all call shapes: closures that look, step and fail exactly as what they stand for.
+
+The operation is current only while host code runs: around the call of a function, around the whole of a coroutine,
+around each single step of a generator or async generator, never across a ``yield``. Must not know how a closure gets
+to its place. A wrong argument list of a coroutine or generator function shows at its first step, not at the call.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Final, TypeVar, cast
+
+from otel_agents import guard
+from otel_agents.operation import ABANDONED, CANCELLED
+from otel_agents.patching.entering import observe
+from otel_agents.patching.likeness import dress, parameters_of
+from otel_agents.patching.steps import as_given, athrower, first_step, thrower
+from otel_agents.patching.table import Patch
+from otel_agents.patching.watch import SILENT, Held, Site, Watch
+
+Host = TypeVar("Host", bound=Callable[..., Any])
+Function = Callable[..., Any]
+Build = Callable[[Function, Site], Function]
+
+
+def function(original: Function, site: Site) -> Function:
+    """A plain function."""
+
+    def patched(*args: Any, **kwargs: Any) -> Any:
+        watch = site.open(args, kwargs, Watch) if site.on else None
+        if watch is None:
+            return original(*args, **kwargs)
+        watch.enter()
+        try:
+            result = original(*watch.args, **watch.kwargs)
+        except BaseException as error:
+            watch.fail(error)
+            raise
+        return watch.finish(result)
+
+    return patched
+
+
+def coroutine(original: Function, site: Site) -> Function:
+    """A coroutine function; starts when it is first awaited."""
+
+    async def patched(*args: Any, **kwargs: Any) -> Any:
+        watch = site.open(args, kwargs, Watch) if site.on else None
+        if watch is None:
+            return await original(*args, **kwargs)
+        watch.enter()
+        try:
+            result = await original(*watch.args, **watch.kwargs)
+        except BaseException as error:
+            watch.fail(error)
+            raise
+        return watch.finish(result)
+
+    return patched
+
+
+def generator(original: Function, site: Site) -> Function:
+    """A generator function; starts at the first step."""
+
+    def patched(*args: Any, **kwargs: Any) -> Any:
+        watch = site.open(args, kwargs, Watch) if site.on else None
+        if watch is None:
+            return (yield from original(*args, **kwargs))
+        stream = sent = thrown = None
+        outcome = ""
+        while True:
+            watch.enter()
+            try:
+                if stream is None:
+                    stream = original(*watch.args, **watch.kwargs)
+                    item = next(stream)
+                elif thrown is not None:
+                    item = thrower(stream)(thrown)
+                else:
+                    item = next(stream) if sent is None else stream.send(sent)
+            except StopIteration as stop:
+                return watch.finish(stop.value, outcome)
+            except BaseException as error:
+                watch.fail(error)
+                raise
+            finally:
+                thrown = None  # its traceback holds this frame
+            watch.rest(item)
+            try:
+                sent = yield item
+            except BaseException as error:  # is passed on outside of this block, or it would become a context
+                thrown, outcome = as_given(error), _if_closed(error)
+
+    return patched
+
+
+def async_generator(original: Function, site: Site) -> Function:
+    """An async generator function; starts at the first step."""
+
+    async def patched(*args: Any, **kwargs: Any) -> Any:
+        watch: Watch | None = site.open(args, kwargs, Held) if site.on else None
+        watch = watch or Watch(args, kwargs, site.parameters, SILENT)
+        stream = sent = thrown = None
+        outcome = ""
+        while True:
+            watch.enter()
+            try:
+                if stream is None:
+                    stream = original(*watch.args, **watch.kwargs)
+                    item = await first_step(stream)
+                elif thrown is not None:
+                    item = await athrower(stream)(thrown)
+                else:
+                    item = await (stream.__anext__() if sent is None else stream.asend(sent))
+            except StopAsyncIteration:
+                watch.finish(None, outcome)
+                return
+            except BaseException as error:
+                watch.fail(error)
+                raise
+            finally:
+                thrown = None  # its traceback holds this frame
+            watch.rest(item)
+            try:
+                sent = yield item
+            except BaseException as error:  # is passed on outside of this block, or it would become a context
+                thrown, outcome = as_given(error), _if_closed(error)
+
+    return patched
+
+
+def returns_awaitable(original: Function, site: Site) -> Function:
+    """A plain function that returns a coroutine or a future."""
+
+    def patched(*args: Any, **kwargs: Any) -> Any:
+        watch = site.open(args, kwargs, Held) if site.on else None
+        if watch is None:
+            return original(*args, **kwargs)
+        watch.enter()
+        try:
+            result = original(*watch.args, **watch.kwargs)
+        except BaseException as error:
+            watch.fail(error)
+            raise
+        if inspect.iscoroutine(result):
+            watch.leave()
+            return _named(_awaited(result, watch), result)
+        if hasattr(result, "add_done_callback"):
+            watch.leave()
+            result.add_done_callback(functools.partial(_settled, watch))
+            return result
+        return watch.finish(result)
+
+    return patched
+
+
+def returns_iterator(original: Function, site: Site) -> Function:
+    """A plain function that returns a generator or an async generator; starts at the first step."""
+
+    def patched(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        follow = FOLLOWED.get(type(result))
+        if follow is None or not site.is_heard():
+            return result
+        return _named(follow(lambda *_, **__: result, site)(*args, **kwargs), result)
+
+    return patched
+
+
+def async_context_manager(original: Function, site: Site) -> Function:
+    """A plain function that returns an async context manager; starts when that is entered."""
+
+    def patched(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        if site.is_heard():
+            opens = functools.partial(site.open, args, kwargs, Held)
+            guard.run(site.at["before"], observe, result, opens, _held)
+        return result
+
+    return patched
+
+
+FOLLOWED: Final = {types.GeneratorType: generator, types.AsyncGeneratorType: async_generator}
+BY_KIND: Final[tuple[tuple[Callable[[object], bool], Build], ...]] = (
+    (inspect.isasyncgenfunction, async_generator),
+    (inspect.isgeneratorfunction, generator),
+    (inspect.iscoroutinefunction, coroutine),
+)
+SHAPES: Final[Mapping[str, Build]] = {
+    "returns_awaitable": returns_awaitable,
+    "returns_iterator": returns_iterator,
+    "async_context_manager": async_context_manager,
+}
+
+
+def shaped(original: Function, site: Site, like: Any = None) -> Function:
+    """Return a closure over ``original`` that looks like ``like`` (by default the same).
+
+    It has the shape of ``like``, or of what a call returns where the row says so.
+    """
+    like = original if like is None else like
+    builder = next((build for is_it, build in BY_KIND if is_it(like)), SHAPES.get(site.patch.shape, function))
+    return cast("Function", dress(builder(original, site), like))
+
+
+def wrap(host: Host, patch: Patch, runtime: str) -> Host:
+    """Return the function, static method or class method, each call of it watched; what a decorator is made of.
+
+    Its row is asked on every call, whether anybody listens or not: it may be what makes somebody listen.
+    """
+    kind: Any = type(host) if isinstance(host, staticmethod | classmethod) else None
+    original = host if kind is None else host.__func__  # type: ignore[attr-defined]
+    closure = shaped(original, Site(patch, runtime, runtime, parameters_of(original), always=True))
+    return cast("Host", closure if kind is None else kind(closure))
+
+
+def _if_closed(error: BaseException) -> str:
+    """Return the outcome of a generator that ends after this was thrown into it, even when it swallows that."""
+    return ABANDONED if isinstance(error, GeneratorExit) else ""
+
+
+def _named(ours: Any, host: Any) -> Any:
+    ours.__name__, ours.__qualname__ = host.__name__, host.__qualname__
+    return ours
+
+
+async def _awaited(result: Coroutine[Any, Any, Any], watch: Watch) -> Any:
+    watch.enter()
+    return watch.finish(await _held(result, watch))
+
+
+async def _held(awaitable: Awaitable[Any], watch: Watch) -> Any:
+    """Wait for something; when that raises, the watch has ended with it."""
+    try:
+        return await awaitable
+    except BaseException as error:
+        watch.fail(error)
+        raise
+
+
+def _settled(watch: Watch, future: Any) -> None:
+    """End with a future. Its exception is not asked for by ``exception()``: that would keep asyncio from telling."""
+    error = None if future.cancelled() else getattr(future, "_exception", None)
+    if error is not None:
+        watch.fail(error)
+    elif future.cancelled():
+        watch.finish(None, CANCELLED)
+    else:
+        watch.finish(future.result())

@@ -1,0 +1,178 @@
+"""What a patched call does besides calling the host: start, be current, end; must not know the shape of the call."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
+
+from otel_agents import guard
+from otel_agents.operation import ABANDONED, OK, PAUSED, STATUS_OF, Identity, Operation
+from otel_agents.patching.table import Call, Parameters, Patch, Start
+from otel_agents.recorder import RECORDER, Entered
+from otel_agents.semconv.kinds import RUN
+
+AnyWatch = TypeVar("AnyWatch", bound="Watch")
+NOTHING_KNOWN: Final = Start()
+
+
+def resolve(target: str) -> type[BaseException] | None:
+    """Return the exception class that stands at ``module:Class``, None while nobody imported the module."""
+    module, _, name = target.partition(":")
+    found = vars(sys.modules[module]).get(name) if module in sys.modules else None
+    return found if isinstance(found, type) and issubclass(found, BaseException) else None
+
+
+def is_one_of(error: BaseException, targets: Iterable[str]) -> bool:
+    """Whether the exception is of a class that is named here, or of a subclass."""
+    classes = (resolve(target) for target in targets)
+    return any(found is not None and isinstance(error, found) for found in classes)
+
+
+def checked(outcome: str | None) -> str:
+    """Return the outcome that a row named, "" for none; raises ValueError when there is no such outcome."""
+    if not outcome:
+        return ""
+    if outcome not in STATUS_OF:
+        raise ValueError(f"a row returned {outcome!r}, which is none of {sorted(STATUS_OF)}")
+    return outcome
+
+
+class Site:
+    """A row where it is in force: all that its closures look at on every call.
+
+    ``on`` False makes them pass every call through. ``always`` asks the row before it asks whether anybody listens.
+    """
+
+    __slots__ = ("adapter", "always", "at", "on", "parameters", "patch", "runtime")
+
+    def __init__(
+        self, patch: Patch, adapter: str, runtime: str, parameters: Parameters, *, always: bool = False
+    ) -> None:
+        self.patch = patch
+        self.adapter = adapter
+        self.runtime = runtime
+        self.parameters = parameters
+        self.always = always
+        self.on = True
+        self.at = {step: f"patch.{adapter}.{step}" for step in ("before", "after", "item", "failed", "end", "result")}
+
+    def is_heard(self) -> bool:
+        """Whether a call that starts now may be watched."""
+        return self.on and (self.always or RECORDER.listening())
+
+    def open(self, args: tuple[Any, ...], kwargs: dict[str, Any], kind: type[AnyWatch]) -> AnyWatch | None:
+        """Return the watch over a call that starts now; None: nobody wants to know, the call goes bare."""
+        if not self.on or not (self.always or RECORDER.listening()):
+            return None
+        return guard.run(self.at["before"], self._open, args, kwargs, kind)
+
+    def _open(self, args: tuple[Any, ...], kwargs: dict[str, Any], kind: type[AnyWatch]) -> AnyWatch | None:
+        watch = kind(args, kwargs, self.parameters, self)
+        patch = self.patch
+        start = patch.before(watch) if patch.before is not None else NOTHING_KNOWN
+        if patch.kind is not None:
+            operation = self._start(start) if start is not None else None
+            if operation is None:
+                return None
+            watch.operation = operation
+        if patch.arguments is not None:
+            watch.args, watch.kwargs = guard.run(self.at["before"], patch.arguments, watch) or (args, kwargs)
+        return watch
+
+    def _start(self, start: Start) -> Operation | None:
+        kind = start.kind or self.patch.kind
+        if kind is None:
+            return None
+        if kind is RUN:
+            identity = start.identity or Identity(self.runtime)
+            return RECORDER.start_run(start.subject, identity, start.attributes, links=start.links)
+        return RECORDER.start(kind, start.subject, start.attributes, runtime=self.runtime, ceded=start.ceded)
+
+
+class Watch(Call):
+    """A call that is watched. Its operation is current between ``enter`` and ``rest``, ``finish`` or ``fail``.
+
+    The row's functions are called while it is current, so that facts that they tell belong to it.
+    """
+
+    __slots__ = ("entered", "operation", "site")
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any], parameters: Parameters, site: Site) -> None:
+        self.args = args
+        self.kwargs = kwargs
+        self._parameters = parameters
+        self.state = None
+        self.site = site
+        self.operation: Operation | None = None
+        self.entered: Entered | None = None
+
+    def enter(self) -> None:
+        """Host code runs from here."""
+        if self.operation is not None:
+            self.entered = RECORDER.enter(self.operation)
+
+    def leave(self) -> None:
+        """Host code stops running."""
+        if self.entered is not None and self.operation is not None:
+            RECORDER.leave(self.operation, self.entered)
+            self.entered = None
+
+    def rest(self, item: object) -> None:
+        """Host code handed out an item and waits to be resumed."""
+        site = self.site
+        if site.patch.item is not None:
+            guard.run(site.at["item"], site.patch.item, self.operation, self, item)
+        self.leave()
+
+    def finish(self, result: Any, outcome: str = "") -> Any:
+        """End with a result; returns what the caller gets. ``outcome`` is what is known better than by the row."""
+        site = self.site
+        if site.patch.after is not None:
+            outcome = guard.run(site.at["after"], self._after, result) or outcome
+        self.leave()
+        if self.operation is not None:
+            guard.run(site.at["end"], RECORDER.end, self.operation, None, outcome)
+        return result if site.patch.result is None else self._replaced(result)
+
+    def fail(self, error: BaseException) -> None:
+        """End with an exception."""
+        outcome = guard.run(self.site.at["failed"], self._judge, error) or ""
+        self.leave()
+        if self.operation is not None:
+            guard.run(self.site.at["end"], RECORDER.end, self.operation, error, outcome)
+
+    def _after(self, result: Any) -> str:
+        after = self.site.patch.after
+        return checked(after(self.operation, self, result)) if after is not None else ""
+
+    def _judge(self, error: BaseException) -> str:
+        patch = self.site.patch
+        named = checked(patch.failed(self.operation, self, error)) if patch.failed is not None else ""
+        if named:
+            return named
+        if is_one_of(error, patch.paused):
+            return PAUSED
+        return OK if is_one_of(error, patch.ok) else ""
+
+    def _replaced(self, value: Any) -> Any:
+        replaced = guard.run(self.site.at["result"], self._replace, value)
+        return value if replaced is None else replaced[0]
+
+    def _replace(self, value: Any) -> tuple[Any]:
+        result = self.site.patch.result
+        return (value if result is None else result(self, value),)
+
+
+class Held(Watch):
+    """A watch over what the host may drop without a word: nothing runs in it then, so that its end is told here."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        operation = getattr(self, "operation", None)
+        if operation is not None and not operation.outcome:
+            guard.run(self.site.at["end"], RECORDER.end, operation, None, ABANDONED)
+
+
+SILENT: Final = Site(Patch(target=":"), "none", "", Parameters({}))

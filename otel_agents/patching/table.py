@@ -62,7 +62,7 @@ class Start:
 
     ``kind`` replaces the kind of the row for this call. ``identity`` and ``links`` (W3C traceparent strings) are for
     runs; without identity a run gets a fresh one of the adapter's runtime. ``ceded``: another instrumentation makes
-    the span.
+    the span. ``is_tap``: this call makes no operation, but the row sees it to its end, as a tap does.
     """
 
     subject: str = ""
@@ -71,10 +71,15 @@ class Start:
     links: tuple[str, ...] = ()
     kind: Kind | None = None
     ceded: bool = False
+    is_tap: bool = False
 
+
+TAP: Final = Start()
+"""What ``before`` returns to have a call seen without an operation, as if its row were a tap."""
 
 Before = Callable[[Call], Start | None]
 # The operation is typed Any: a tap gets None, every other row an Operation, and says so in its own signature.
+Started = Callable[[Any, Call], None]
 After = Callable[[Any, Call, Any], str | None]
 Item = Callable[[Any, Call, Any], None]
 Failed = Callable[[Any, Call, BaseException], str | None]
@@ -92,9 +97,12 @@ class Patch:
     ``kind`` is the operation that each call is. None makes the row a tap: it sees calls, and makes no operation;
     ``operation`` is None in what it is called with.
 
-    The row's functions, all called with the ``Call``, all free to raise (it is counted; the host notices nothing):
-        before: Read the arguments and return the operation to start; None lets the call pass unwatched.
-            The return value of a tap does not matter; without ``before`` the operation has no subject.
+    The row's functions are all called with the ``Call``, all free to raise (it is counted; the host notices nothing). ``before`` sees
+    as current what is around the call, the others the operation itself.
+        before: Read the arguments and return the operation to start. None lets the call pass unwatched, TAP has it
+            watched without an operation. What a tap returns does not matter. Without ``before`` there is an operation
+            without a subject. A run inside an open run of the same runtime is not started: that call goes unwatched.
+        started: The operation has started, the host is not called yet.
         after: The call ended without exception; returns the outcome when it is not "ok", such as "paused". For
             generators ``result`` is the generator's return value, for async generators None, for async context
             managers what ``as`` received.
@@ -121,6 +129,7 @@ class Patch:
     kind: Kind | None = None
     why: str = ""
     before: Before | None = None
+    started: Started | None = None
     after: After | None = None
     item: Item | None = None
     failed: Failed | None = None

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from otel_agents import guard
 from otel_agents.operation import ABANDONED, OK, PAUSED, STATUS_OF, Identity, Operation
-from otel_agents.patching.table import Call, Parameters, Patch, Start
+from otel_agents.patching.table import TAP, Call, Parameters, Patch, Start
 from otel_agents.recorder import RECORDER, Entered
 from otel_agents.semconv.kinds import RUN
 
@@ -71,11 +71,12 @@ class Site:
         watch = kind(args, kwargs, self.parameters, self)
         patch = self.patch
         start = patch.before(watch) if patch.before is not None else NOTHING_KNOWN
-        if patch.kind is not None:
-            operation = self._start(start) if start is not None else None
+        if patch.kind is not None and not (start is not None and start.is_tap):
+            operation = watch.operation = self._start(start) if start is not None else None
             if operation is None:
                 return None
-            watch.operation = operation
+            if patch.started is not None:
+                guard.run(self.at["before"], patch.started, operation, watch)
         if patch.arguments is not None:
             watch.args, watch.kwargs = guard.run(self.at["before"], patch.arguments, watch) or (args, kwargs)
         return watch

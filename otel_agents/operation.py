@@ -83,7 +83,7 @@ class Run:
         self.session_id = identity.session_id
         self.channel = identity.channel
         self.plan_version = identity.plan_version
-        self.operation: Operation | None = None
+        self.operation: Operation | None = None  # while it runs
         self.handoffs: list[Operation] = []  # asked for, target not yet started
         self.last_handoff: tuple[object, object] | None = None
         self.progressed = False  # since the last handoff
@@ -92,7 +92,7 @@ class Run:
     @property
     def is_open(self) -> bool:
         """Whether the run's own operation runs now."""
-        return self.operation is not None and self.operation.outcome == ""
+        return self.operation is not None
 
 
 class Failure(NamedTuple):
@@ -123,6 +123,7 @@ class Operation:
 
     __slots__ = (
         "__weakref__",
+        "_node_around",
         "attributes",
         "began_ns",
         "ceded",
@@ -134,7 +135,6 @@ class Operation:
         "late",
         "links",
         "memory",
-        "node",
         "number",
         "outcome",
         "parent",
@@ -157,7 +157,7 @@ class Operation:
         self.attributes = attributes
         self.late: dict[str, object] | None = None  # set after the start, not yet on the span
         self.links: tuple[str, ...] = ()
-        self.node: Operation | None = self if kind.name == "node" else (parent and parent.node)
+        self._node_around = None if parent is None else parent.node
         self.started_ns = 0
         self.began_ns = 0
         self.duration_ns = 0
@@ -175,6 +175,11 @@ class Operation:
     def runtime(self) -> str:
         """Who runs it."""
         return self.run.runtime
+
+    @property
+    def node(self) -> Operation | None:
+        """The nearest node: this operation or one around it. No slot, since an operation in a cycle is freed late."""
+        return self if self.kind.name == "node" else self._node_around
 
     @property
     def status(self) -> str:

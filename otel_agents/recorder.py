@@ -173,6 +173,8 @@ class Recorder:
                 )
         self._audience.ended(operation)
         operation.error = None  # a host's exception must not live longer than it would without us
+        if operation.kind is k.RUN:
+            run.operation = None  # a run and its operation would otherwise wait for the garbage collector
 
     def completed(
         self,

@@ -164,7 +164,7 @@ class Applied:
             point.install()
         except TypeError as error:
             point.problem = str(error)
-        if point.place is not None and self._on_applied is not None:
+        if point.place is not None and self._on_applied is not None and self.adapter.runtime:
             announce, self._on_applied = self._on_applied, None
             announce(self.adapter.runtime)
 

@@ -74,9 +74,6 @@ class Start:
     is_tap: bool = False
 
 
-TAP: Final = Start()
-"""What ``before`` returns to have a call seen without an operation, as if its row were a tap."""
-
 Before = Callable[[Call], Start | None]
 # The operation is typed Any: a tap gets None, every other row an Operation, and says so in its own signature.
 Started = Callable[[Any, Call], None]
@@ -97,11 +94,11 @@ class Patch:
     ``kind`` is the operation that each call is. None makes the row a tap: it sees calls, and makes no operation;
     ``operation`` is None in what it is called with.
 
-    The row's functions are all called with the ``Call``, all free to raise (it is counted; the host notices nothing). ``before`` sees
-    as current what is around the call, the others the operation itself.
-        before: Read the arguments and return the operation to start. None lets the call pass unwatched, TAP has it
-            watched without an operation. What a tap returns does not matter. Without ``before`` there is an operation
-            without a subject. A run inside an open run of the same runtime is not started: that call goes unwatched.
+    The row's functions are free to raise: it is counted, and the host notices nothing. ``before`` and ``started`` see
+    as current what is around the call, the others see the operation itself.
+        before: Read the arguments and return the operation to start, None to let the call pass unwatched. What a tap
+            returns does not matter. Without ``before`` there is an operation without a subject. A run inside an open
+            run of the same runtime is not started: that call goes unwatched.
         started: The operation has started, the host is not called yet.
         after: The call ended without exception; returns the outcome when it is not "ok", such as "paused". For
             generators ``result`` is the generator's return value, for async generators None, for async context

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from otel_agents import guard
 from otel_agents.operation import ABANDONED, OK, PAUSED, STATUS_OF, Identity, Operation
-from otel_agents.patching.table import TAP, Call, Parameters, Patch, Start
+from otel_agents.patching.table import Call, Parameters, Patch, Start
 from otel_agents.recorder import RECORDER, Entered
 from otel_agents.semconv.kinds import RUN
 

@@ -84,7 +84,7 @@ class EventLog(Signal):
         fields = fields_of(event)
         line = self._line(NAMES[level], fact.type.log_name, event, fields)
         record = self._logger.makeRecord(LOGGER, level, __file__, 0, line, (), None)
-        record.created = event.timestamp_ns / 1e9
+        record.created = event.timestamp_ns / 1_000_000_000
         record.msecs = event.timestamp_ns // 1_000_000 % 1000
         record.__dict__.update(fields, timestamp=event.timestamp, runtime=event.runtime)
         return record

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 
@@ -218,6 +219,34 @@ def test_what_a_failing_item_leaves_behind_is_handled_with_the_next_one() -> Non
     inbox.put(3)
 
     assert handled == [1, 2, 3]
+
+
+class LateLock:
+    """A lock during whose release another thread puts something in."""
+
+    def __init__(self, late: Callable[[], None]) -> None:
+        self._lock = threading.Lock()
+        self._late = [late]
+
+    def acquire(self, *, timeout: float) -> bool:
+        return self._lock.acquire(timeout=timeout)
+
+    def release(self) -> None:
+        if self._late:
+            thread = threading.Thread(target=self._late.pop())
+            thread.start()
+            thread.join(LONG_S)
+        self._lock.release()
+
+
+def test_what_comes_after_the_last_look_is_not_left_behind() -> None:
+    """Whoever is at the inbox looks again once he has let it go."""
+    handled: list[int] = []
+    inbox = Inbox(handled.append)
+    inbox._lock = LateLock(lambda: inbox.put(2))  # type: ignore[assignment]
+    inbox.put(1)
+
+    assert handled == [1, 2]
 
 
 def test_a_thread_that_cannot_be_started_costs_events_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from functools import partial
+from queue import Empty, SimpleQueue
 
 import pytest
 
@@ -94,6 +96,36 @@ def test_a_poll_that_finds_nothing_asks_for_the_next_wake(hub: Hub) -> None:
     stream.poll()
     hub.publish(numbered(2))
 
+    assert len(wakes) == 2
+
+
+class LateQueue(SimpleQueue[Event | None]):
+    """A queue into which an event comes just after somebody found it empty."""
+
+    def __init__(self, late: Callable[[], None]) -> None:
+        super().__init__()
+        self._late = [late]
+
+    def get_nowait(self) -> Event | None:
+        try:
+            return super().get_nowait()
+        except Empty:
+            if self._late:
+                self._late.pop()()
+            raise
+
+
+def test_a_poll_does_not_miss_what_comes_while_it_looks(hub: Hub) -> None:
+    """The event woke nobody, since the reader seemed awake: so the reader has to see it."""
+    wakes: list[int] = []
+    stream = hub.stream(wake=lambda: wakes.append(1))
+    hub.publish(numbered(1))
+    stream.take()
+    hub.publish(numbered(2))
+    stream.poll()
+    stream._queue = LateQueue(lambda: hub.publish(numbered(3)))
+
+    assert numbers([one for one in (stream.poll(),) if one]) == [3]
     assert len(wakes) == 2
 
 

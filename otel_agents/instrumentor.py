@@ -40,7 +40,7 @@ class OtelAgentsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
             _logger.warning("%s", problem)
         if not config.enabled:
             return
-        pipe = pipeline.start(config, **providers, patch_points=self._patch_points)
+        pipe = pipeline.start(config, **providers, patch_points=apply.patch_counts)
         for adapter in adapters.load(config.adapters):
             self._applied.append(apply.apply(adapter, on_applied=pipe.metrics.announce))
 
@@ -48,12 +48,3 @@ class OtelAgentsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         while self._applied:
             guard.run("instrumentor.undo", self._applied.pop().undo)
         pipeline.stop()
-
-    @classmethod
-    def _patch_points(cls) -> dict[tuple[str, str], int]:
-        points: dict[tuple[str, str], int] = {}
-        for applied in cls._applied:
-            for state in applied.states():
-                key = (state.adapter, state.state)
-                points[key] = points.get(key, 0) + 1
-        return points

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from types import CodeType
 from typing import NamedTuple, Protocol
 
+from otel_agents.failure import Failure
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import events as e
 from otel_agents.semconv.kinds import RUN
@@ -93,24 +93,6 @@ class Run:
     def is_open(self) -> bool:
         """Whether the run's own operation runs now."""
         return self.operation is not None
-
-
-class Failure(NamedTuple):
-    """What tells one raised exception from another without holding on to it: host objects must not live longer."""
-
-    identity: int
-    code: CodeType | None
-    line: int
-
-    @classmethod
-    def of(cls, error: BaseException) -> Failure:
-        """Return the mark of an exception: its address and the place that raised it."""
-        traceback = error.__traceback__
-        if traceback is None:
-            return cls(id(error), None, 0)
-        while traceback.tb_next is not None:
-            traceback = traceback.tb_next
-        return cls(id(error), traceback.tb_frame.f_code, traceback.tb_lineno)
 
 
 class Operation:

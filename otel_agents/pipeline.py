@@ -23,7 +23,9 @@ from otel_agents.pauses import MemoryPauses, PauseStore, open_pauses
 from otel_agents.recorder import RECORDER
 from otel_agents.semconv import agents as a
 from otel_agents.semconv.events import LIFECYCLE
-from otel_agents.signals.feed import Feed
+from otel_agents.signals.eventlog import EventLog
+from otel_agents.signals.feed import Envelope, Feed
+from otel_agents.signals.logcontext import LogContext
 from otel_agents.signals.logs import Logs
 from otel_agents.signals.metrics import Metrics
 from otel_agents.signals.spans import Spans
@@ -68,10 +70,23 @@ class Pipeline:
         self.logs = Logs(logger_provider, capture)
         every: tuple[Signal, ...] = (self.spans, self.metrics, self.logs, Feed(self.hub, capture))
         self.signals = (*(signal for signal in every if signal.name in config.signals), *extra)
-        self._heard = bool(extra)
+        self.log_context = LogContext() if self.logs in self.signals else None
+        self.event_log: EventLog | None = None
+        if config.event_log in ("stderr", "propagate"):
+            self.event_log = EventLog(
+                "stderr" if config.event_log == "stderr" else "propagate",
+                Envelope(capture),
+                as_json=config.json_logs,
+                level=config.log_level,
+            )
+            self.signals = (*self.signals, self.event_log)
+        self._heard = bool(extra) or self.event_log is not None
 
     def install(self) -> None:
-        """Have the recorder tell this pipeline's signals."""
+        """Have the recorder tell this pipeline's signals, and the standard library's loggers know of runs."""
+        for opened in (self.log_context, self.event_log):
+            if opened is not None:
+                opened.open()
         RECORDER.install(
             self.signals,
             listening=self.listening,
@@ -131,14 +146,22 @@ class Pipeline:
     def close(self) -> None:
         """Let go of everything; the providers stay with whoever made them."""
         atexit.unregister(self.finish)
+        self._silence()
         for release in (self.hub.close, self.metrics.close, self.pauses.close):
             guard.run("pipeline.close", release)
+
+    def _silence(self) -> None:
+        for opened in (self.event_log, self.log_context):
+            if opened is not None:
+                guard.run("pipeline.close", opened.close)
 
 
 def start(config: Config, **wiring: object) -> Pipeline:
     """Build a pipeline and make it the active one; ``wiring`` is passed on to ``Pipeline``."""
     global _active
     with _lock:
+        if _active is not None:
+            _active._silence()  # noqa: SLF001  # the same module
         pipeline = Pipeline(config, **wiring)  # type: ignore[arg-type]
         pipeline.install()
         if config.live_fd is not None:

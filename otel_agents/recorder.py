@@ -40,16 +40,6 @@ class Entered(NamedTuple):
     carried: object
 
 
-def nobody() -> bool:
-    """Nothing listens."""
-    return False
-
-
-def new_id() -> str:
-    """Return a fresh run id."""
-    return uuid.uuid4().hex
-
-
 class Recorder:
     """The one place that operations go through. There is one in a process; the pipeline installs signals into it.
 
@@ -60,14 +50,14 @@ class Recorder:
         self.open: weakref.WeakSet[Operation] = weakref.WeakSet()  # operations of running runs
         self.wall_ns: Callable[[], int] = time.time_ns
         self.clock_ns: Callable[[], int] = time.perf_counter_ns
-        self.new_id: Callable[[], str] = new_id
+        self.new_id: Callable[[], str] = lambda: uuid.uuid4().hex
         self.install(())
 
     def install(
         self,
         signals: Iterable[Signal],
         *,
-        listening: Callable[[], bool] = nobody,
+        listening: Callable[[], bool] = bool,  # nobody listens
         capture: Capture | None = None,
         pauses: PauseStore | None = None,
         remote_correlation: Callable[[], str] = str,

@@ -1,0 +1,191 @@
+"""One operation to be, as context manager and decorator, and what a block gets of it; must not know adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+from otel_agents import guard, pipeline, questions
+from otel_agents.operation import PAUSED, Identity, Operation, current
+from otel_agents.patching.calls import wrap
+from otel_agents.patching.table import Call, Patch, Start
+from otel_agents.recorder import RECORDER, Entered
+from otel_agents.semconv import kinds as k
+from otel_agents.semconv.agents import attribute
+from otel_agents.semconv.model import Kind
+
+Host = TypeVar("Host", bound=Callable[..., Any])
+MANUAL: Final = "manual"
+
+
+def keywords(kind: Kind) -> Mapping[str, str]:
+    """Return the keywords that an operation of this kind takes, and the attribute that each one sets."""
+    events = [end.event for end in kind.ends] + ([kind.starts] if kind.starts else [])
+    names = [*kind.at_start, *kind.at_end, *(name for event in events for name in event.attributes)]
+    rows = {name: attribute(name) for name in names}
+    return {row.keyword: name for name, row in rows.items() if row is not None and row.field}
+
+
+KEYWORDS: Final = {kind.name: keywords(kind) for kind in k.KINDS}
+
+
+class Handle:
+    """What a ``with`` block gets. It does nothing when nobody listens; inside a joined run it speaks for that run."""
+
+    __slots__ = ("_key", "_operation", "outcome")
+
+    def __init__(self, operation: Operation | None, key: str = "") -> None:
+        self._operation = operation
+        self._key = key
+        self.outcome = ""  # how the operation ends, if not as the block tells: "paused", "error", ...
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run, "" when nobody listens."""
+        return self._operation.run.id if self._operation is not None else ""
+
+    @property
+    def correlation_id(self) -> str:
+        """Correlation id of the run, "" when nobody listens."""
+        return self._operation.run.correlation_id if self._operation is not None else ""
+
+    def set(self, attributes: Mapping[str, object] | None = None, **fields: object) -> None:
+        """Set attributes: by full name in ``attributes``, or as keywords, the payload fields in snake_case.
+
+        A keyword that the kind does not have is ignored and counted; nothing here raises.
+        """
+        if self._operation is not None:
+            guard.run("api.set", self._set, self._operation, attributes or {}, fields)
+
+    def ask(self, request_id: str, *, origin: str = "", node_id: str = "") -> None:
+        """Ask a human: the run ends as paused unless it is answered before. A run with ``thread_id`` is found again."""
+        if self._operation is not None:
+            guard.run("api.ask", self._ask, self._operation, request_id, origin, node_id)
+
+    def answer(self, request_id: str, decision: str) -> None:
+        """Tell the human's decision: approved, edited, rejected, responded or expired."""
+        if self._operation is not None:
+            guard.run("api.answer", self._answer, self._operation, request_id, decision)
+
+    def _set(self, operation: Operation, attributes: Mapping[str, object], fields: Mapping[str, object]) -> None:
+        known = KEYWORDS[operation.kind.name]
+        values = dict(attributes)
+        values.update((known[name], value) for name, value in fields.items() if name in known)
+        RECORDER.set(operation, values)
+        unknown = fields.keys() - known.keys()
+        if unknown:
+            raise TypeError(f"{operation.kind.name} has no {sorted(unknown)}; it has {sorted(known)}")
+
+    def _ask(self, operation: Operation, request_id: str, origin: str, node_id: str) -> None:
+        questions.ask(operation, self._key, request_id, origin=origin, node_id=node_id)
+        self.outcome = PAUSED
+
+    def _answer(self, operation: Operation, request_id: str, decision: str) -> None:
+        questions.answer(self._key, request_id, decision, operation=operation)
+        if not any(pause.run_id == operation.run.id for pause in RECORDER.pauses.find(self._key)):
+            self.outcome = ""
+
+
+class Scope:
+    """One operation to be: a context manager (``with`` and ``async with``) and a decorator.
+
+    As decorator it takes functions, coroutine functions, generators and async generators; each call is one operation.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        subject: str = "",
+        fields: Mapping[str, object] | None = None,
+        identity: Identity | None = None,
+    ) -> None:
+        self._kind = kind
+        self._subject = subject
+        self._fields = {name: value for name, value in (fields or {}).items() if value is not None}
+        self._identity = identity
+        self._entered: Entered | None = None
+        self._operation: Operation | None = None
+        self._handle = Handle(None)
+
+    def __enter__(self) -> Handle:
+        guard.run("api.enter", self._enter)
+        return self._handle
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        guard.run("api.exit", self._exit, error)
+
+    async def __aenter__(self) -> Handle:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def __call__(self, function: Host) -> Host:
+        """Make every call of the function an operation."""
+        patch = Patch(
+            target=f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', '')}",
+            kind=self._kind,
+            why="The program asks for it.",
+            before=self._before,
+        )
+        return wrap(function, patch, MANUAL)
+
+    def _before(self, call: Call) -> Start | None:
+        pipeline.ensure()
+        identity, links = self._resume()
+        return Start(self._subject, self._values(), identity=identity, links=links)
+
+    def _enter(self) -> None:
+        pipeline.ensure()
+        identity, links = self._resume()
+        if identity is not None:
+            self._operation = RECORDER.start_run(self._subject, identity, self._values(), links=links)
+        else:
+            self._operation = RECORDER.start(self._kind, self._subject, self._values(), runtime=MANUAL)
+        if self._operation is not None:
+            self._entered = RECORDER.enter(self._operation)
+            self._handle = Handle(self._operation, self._key)
+        elif identity is not None and (around := current()) is not None:
+            self._handle = Handle(around.run.operation, self._key)  # joined
+
+    def _exit(self, error: BaseException | None) -> None:
+        operation, self._operation = self._operation, None
+        if operation is None or self._entered is None:
+            return
+        RECORDER.leave(operation, self._entered)
+        RECORDER.end(operation, error, self._handle.outcome if error is None else "")
+
+    @property
+    def _key(self) -> str:
+        thread = self._fields.get("thread_id")
+        return f"{MANUAL}:{thread}" if thread else ""
+
+    def _values(self) -> dict[str, object]:
+        known = KEYWORDS[self._kind.name]
+        return {known.get(name, name): value for name, value in self._fields.items()}
+
+    def _resume(self) -> tuple[Identity | None, tuple[str, ...]]:
+        """Return who the run is: itself again when it waits under its key."""
+        identity = self._identity
+        if identity is None or not self._key:
+            return identity, ()
+        waiting = guard.run("pauses.find", RECORDER.pauses.find, self._key)
+        if not waiting:
+            return identity, ()
+        first = waiting[0]
+        self._fields["resumed"] = True
+        again = Identity(
+            identity.runtime,
+            first.run_id,
+            first.correlation_id,
+            identity.work_order_id,
+            identity.session_id,
+            identity.channel,
+            first.plan_version,
+        )
+        return again, tuple({pause.traceparent: None for pause in waiting if pause.traceparent})

@@ -76,4 +76,4 @@ class LabelSets:
 
 def _is_plain(value: object) -> bool:
     """Whether a value may be a key: 1 and True are the same key but not the same label, long text is not worth it."""
-    return value is None or isinstance(value, bool) or (isinstance(value, str) and len(value) <= LENGTH)
+    return value is None or (isinstance(value, str) and len(value) <= LENGTH)

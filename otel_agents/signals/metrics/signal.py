@@ -52,9 +52,10 @@ class Metrics(Signal):
         patch_points: PatchPoints,
         dropped: Dropped,
     ) -> None:
-        self._provider = provider
+        now_global = metrics.get_meter_provider()
+        self._provider = None if provider is now_global else provider  # a stand-in gives way to the SDK that comes
         self._heard = False
-        self._instruments = instruments_on(provider or metrics.get_meter_provider(), sets)
+        self._instruments = instruments_on(provider or now_global, sets)
         self._observed = Observed(recorder, pauses, patch_points, dropped)
         self._takes = {row.name: tuple(map(self._counted, row.counts)) for row in e.EVENTS if row.counts}
         self._also(e.START, self._meet)

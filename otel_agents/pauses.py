@@ -124,10 +124,20 @@ class SqlPauses:
             sql.Column("plan_version", sql.Integer),
             sql.Column("node_id", sql.String(256), nullable=False),
         )
-        self._table.create(self._engine, checkfirst=True)
+        self._create()
         if hasattr(os, "register_at_fork"):  # not on Windows
             # Weak: a hook can never be unregistered. A connection must not be used on both sides of a fork.
             os.register_at_fork(after_in_child=partial(_leave_to_parent, weakref.ref(self._engine)))
+
+    def _create(self) -> None:
+        import sqlalchemy as sql
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            self._table.create(self._engine, checkfirst=True)
+        except SQLAlchemyError:
+            if not sql.inspect(self._engine).has_table(self._table.name):  # else another process was faster
+                raise
 
     def put(self, pause: Pause) -> None:
         """Keep a pause; the oldest give way beyond the limit."""
@@ -188,16 +198,28 @@ def _leave_to_parent(engine: weakref.ref[Engine]) -> None:
         open_engine.dispose(close=False)
 
 
+def _open_database(url: str) -> PauseStore:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return SqlPauses(url)
+    except SQLAlchemyError as error:
+        scheme = url.partition(":")[0]
+        why = f"{type(error).__name__}: is the path, or the server, there and writable?"
+        raise ValueError(f"OTEL_AGENTS_PAUSE_STORE={scheme}:... cannot be opened ({why})") from error
+
+
 def open_pauses(url: str) -> PauseStore:
     """Open ``memory``, ``sqlite:///path`` or another SQLAlchemy URL.
 
     Raises:
         ModuleNotFoundError: SQLAlchemy or the database's driver is missing; the message says what to install.
+        ValueError: The database cannot be opened. The message names no more of the URL than its scheme.
     """
     if url == "memory":
         return MemoryPauses()
     try:
-        return SqlPauses(url)
+        return _open_database(url)
     except ModuleNotFoundError as error:
         name = url.partition(":")[0]
         source = "'otel-agents[store]'" if error.name == "sqlalchemy" else error.name

@@ -204,8 +204,8 @@ def _pauses(config: Config) -> PauseStore:
     """Open the pause store; one that cannot be opened is said once, and pauses stay in memory."""
     try:
         return open_pauses(config.pause_store)
-    except Exception as error:  # noqa: BLE001  # whatever a database driver raises; setting up goes on
-        _logger.warning("Pauses are kept in memory only: %s", error)
+    except (ModuleNotFoundError, ValueError) as error:
+        _logger.warning("%s. Until then pauses are kept in memory.", error)
         return MemoryPauses()
 
 

@@ -214,3 +214,10 @@ def test_the_memory_store_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     store = open_pauses("memory")
     store.put(asked())
     assert store.take("thread", "r1") == asked()
+
+
+def test_a_database_that_is_not_there_is_named_by_its_scheme_only() -> None:
+    """A path that cannot be opened is a ValueError that names the setting and the scheme, not the rest of the URL."""
+    with pytest.raises(ValueError, match="OTEL_AGENTS_PAUSE_STORE=sqlite:") as caught:
+        open_pauses("sqlite:////nowhere/canary/pauses.db")
+    assert "canary" not in str(caught.value)

@@ -1,0 +1,42 @@
+"""The adapters by name. Loading one imports our own module only, never the framework that it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Final, Protocol
+
+from otel_agents.patching.table import Adapter
+
+
+class Selection(Protocol):
+    """Which adapters the settings ask for."""
+
+    def allows(self, name: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An adapter that can be loaded from ``place``, ``module:NAME``. ``oldest`` and ``newest`` are tested versions."""
+
+    name: str
+    place: str
+    distribution: str
+    oldest: str
+    newest: str
+
+
+ADAPTERS: Final = (
+    Row("threads", "otel_agents.patching.threads:THREADS", "", "3.11", "3.11"),
+    Row("langgraph", "otel_agents.adapters.langgraph:ADAPTER", "langgraph", "1.0.2", "1.2.22"),
+)
+
+
+def load(selection: Selection) -> Iterator[Adapter]:
+    """Yield the adapters that the selection allows, in the order of the table."""
+    for row in ADAPTERS:
+        if selection.allows(row.name):
+            module, _, name = row.place.partition(":")
+            adapter: Adapter = getattr(import_module(module), name)
+            yield adapter

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from otel_agents import guard
-from otel_agents.content import Capture, scalar, to_json
+from otel_agents.content import Capture, clean, scalar, to_json
 from otel_agents.content.facets import facets
 from otel_agents.semconv.agents import FLEX_FACET_PROVENANCE, OURS
 
 CONTENT: Final = frozenset(row.name for row in OURS if row.content)
 JSON: Final = frozenset(row.name for row in OURS if row.type == "json")
 LISTS: Final = frozenset(row.name for row in OURS if row.type == "string[]")
-EASY: Final = frozenset((bool, int, float))
+EASY: Final = frozenset((bool, float))
+MAX_INT: Final = 2**63
 SHORT_TEXT: Final = 256
 MANY: Final = 64
 
@@ -31,9 +32,7 @@ class Cleaner:
         for name, value in (attributes or {}).items():
             if value is None or (name in CONTENT and not self._keep_content):
                 continue
-            kind = type(value)
-            easy = kind in EASY or (kind is str and len(value) <= SHORT_TEXT and name != FLEX_FACET_PROVENANCE)  # type: ignore[arg-type]
-            known = value if easy else guard.run("recorder.clean", self._hard, name, value)
+            known = value if _is_easy(name, value) else guard.run("recorder.clean", self._hard, name, value)
             if known is not None:
                 cleaned[name] = known
         return cleaned
@@ -46,5 +45,12 @@ class Cleaner:
         if name in LISTS and isinstance(value, list | tuple):
             return [scalar(each) for each in value[:MANY]]
         if name in CONTENT:
-            return value[: self._length] if isinstance(value, str) else to_json(value, self._length)
+            return clean(value, self._length) if isinstance(value, str) else to_json(value, self._length)
         return scalar(value)
+
+
+def _is_easy(name: str, value: object) -> bool:
+    """Whether the value can go as it is: it can be encoded by every exporter, and nothing in it is to be redacted."""
+    if type(value) is str:
+        return len(value) <= SHORT_TEXT and value.isascii() and name not in CONTENT and name != FLEX_FACET_PROVENANCE
+    return type(value) in EASY or (type(value) is int and -MAX_INT <= value < MAX_INT)

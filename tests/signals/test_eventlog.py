@@ -408,9 +408,7 @@ for each in shelf.records:
 """
 
 
-@pytest.mark.skipif(
-    len(EXPORTERS) == 1, reason="needs a handler in opentelemetry-instrumentation-logging: >=0.61b0"
-)
+@pytest.mark.skipif(len(EXPORTERS) == 1, reason="needs a handler in opentelemetry-instrumentation-logging: >=0.61b0")
 @pytest.mark.parametrize("first", [True, False])
 def test_with_the_logging_instrumentation_nothing_arrives_twice(*, first: bool) -> None:
     """Beside opentelemetry-instrumentation-logging, in either order, events and lines arrive once each."""

@@ -21,12 +21,8 @@ PAUSED = "paused"
 ABANDONED = "abandoned"
 
 STATUS_OF = {
-    OK: "completed",
-    ERROR: "failed",
-    CANCELLED: "cancelled",
-    PAUSED: "awaiting_hitl",
-    ABANDONED: "cancelled",
-}
+    OK: "completed", ERROR: "failed", CANCELLED: "cancelled", PAUSED: "awaiting_hitl", ABANDONED: "cancelled"
+}  # fmt: skip
 _numbers = itertools.count(1)
 FAILURES_KEPT = 8  # failing children that an operation remembers; more than that fail in parallel only rarely
 
@@ -180,6 +176,13 @@ class Operation:
         before = self.tokens or (0, 0)
         self.tokens = (before[0] + input_tokens, before[1] + output_tokens)
 
+    def was_left_inside(self, operation: Operation) -> bool:
+        """Whether this operation is over and ran inside another; a generator closed by another task leaves such."""
+        inside: Operation | None = self if self.outcome else None
+        while inside is not None and inside is not operation:
+            inside = inside.parent
+        return inside is not None
+
     def saw(self, error: BaseException) -> bool:
         """Whether an operation inside this one already recorded the exception; remembers nothing of it."""
         return Failure.of(error) in self.failures
@@ -274,6 +277,14 @@ current = _CURRENT.get
 set_current = _CURRENT.set
 log_fields = _LOG_FIELDS.get
 set_log_fields = _LOG_FIELDS.set
+
+
+def current_open() -> Operation | None:
+    """Return the nearest operation around that still runs; the last one, when a task outlives them all."""
+    last = around = current()
+    while around is not None and around.outcome:
+        around = around.parent
+    return around or last
 
 
 def outcome_of(error: BaseException | None) -> str:

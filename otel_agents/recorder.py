@@ -23,6 +23,7 @@ from otel_agents.operation import (
     Run,
     Signal,
     current,
+    current_open,
     outcome_of,
     set_current,
 )
@@ -90,7 +91,7 @@ class Recorder:
         """
         if not self.listening():
             return None
-        parent = current()
+        parent = current_open()
         around = parent.run if parent is not None and parent.run.is_open else None
         if around is not None and around.runtime == identity.runtime:
             return None
@@ -120,7 +121,7 @@ class Recorder:
         """
         if not self.listening():
             return None
-        parent = parent or current()
+        parent = parent or current_open()
         run = parent.run if parent is not None else self._new_run(Identity(runtime), None)
         operation = Operation(kind, subject, run, parent, self._clean(attributes))
         operation.ceded = ceded
@@ -131,7 +132,7 @@ class Recorder:
 
     def start_handoff(self, from_agent: str, to_agent: str) -> None:
         """Start a handoff that ends when the target's first node starts, or with the run."""
-        inside = current()
+        inside = current_open()
         around = inside.run.operation if inside is not None else None
         values: dict[str, object] = {a.YOLO_FROM_AGENT: from_agent}
         if around is not None and comes_back(around.run, from_agent, to_agent):
@@ -178,7 +179,7 @@ class Recorder:
         """Record an operation that was measured elsewhere and ended just now; its start event is not told."""
         if not self.listening():
             return
-        parent = current()
+        parent = current_open()
         run = parent.run if parent is not None else self._new_run(Identity(), None)
         operation = Operation(kind, subject, run, parent, self._clean(attributes))
         self._begin(operation, ago_ns=max(duration_ns, 0))
@@ -198,7 +199,7 @@ class Recorder:
         """Tell of a fact without an operation of its own, in ``operation`` or the current one."""
         if not self.listening():
             return
-        inside = operation or current()
+        inside = operation or current_open()
         run = inside.run if inside is not None else self._new_run(Identity(), None)
         values = self._clean(attributes)
         self._tell(Fact(event, run, inside, values, self.wall_ns(), status, duration_ns))
@@ -233,7 +234,10 @@ class Recorder:
 
     def leave(self, operation: Operation, entered: Entered) -> None:
         """Restore what was current before, unless somebody else took over; never detaches a token."""
-        if current() is operation:
+        now = current()
+        if now is not operation and now is not None and now.was_left_inside(operation):
+            operation = now  # it ended elsewhere and could not take itself away here
+        if now is operation:
             set_current(entered.operation)
         self._audience.leave(operation, entered.carried)
 

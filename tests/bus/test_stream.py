@@ -12,6 +12,7 @@ import pytest
 
 from otel_agents.bus.event import Event
 from otel_agents.bus.hub import Hub
+from otel_agents.bus.stream import Stream
 from tests.bus.making import event, numbered, numbers
 
 LONG_S = 5.0
@@ -56,6 +57,16 @@ def test_what_is_buffered_can_be_read_after_closing_and_nothing_more_comes(hub: 
     assert numbers([one for one in (stream.get(LONG_S),) if one]) == [1]
     assert [stream.get(LONG_S), stream.get(LONG_S), stream.take(), stream.poll()] == [None, None, [], None]
     assert (stream.closed, hub.active) == (True, False)
+
+
+def test_a_stream_that_is_closed_amid_a_publication_does_not_get_it(hub: Hub) -> None:
+    """Closing counts at once, also for an event that is just being handed out."""
+    leaving: list[Stream] = []
+    hub.stream(wake=lambda: leaving[0].close())
+    leaving.append(hub.stream())
+    hub.publish(event())
+
+    assert (len(leaving[0]), leaving[0].take()) == (0, [])
 
 
 def test_closing_wakes_all_who_wait(hub: Hub) -> None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import decimal
 import enum
-import hmac
 import math
-import pathlib
-import uuid
-import zoneinfo
+import sys
 from collections.abc import Callable
 from itertools import islice
-from types import GetSetDescriptorType, MappingProxyType, MemberDescriptorType, NoneType
+from types import GetSetDescriptorType, MappingProxyType, MemberDescriptorType, ModuleType, NoneType
 from typing import Any
 
 DEFAULT_LENGTH = 4096
@@ -28,7 +24,8 @@ Scalar = str | int | float | bool | None
 
 _MRO = type.__dict__["__mro__"].__get__
 _NAMESPACE = type.__dict__["__dict__"].__get__
-_SAFE_ZONES = (NoneType, dt.timezone, zoneinfo.ZoneInfo)
+_MODULE = type.__dict__["__module__"].__get__
+_QUALNAME = type.__dict__["__qualname__"].__get__
 
 
 def scalar(value: Any) -> Scalar:
@@ -48,6 +45,8 @@ def scalar(value: Any) -> Scalar:
 
 def hashed(value: str, key: bytes) -> str:
     """Return 16 hexadecimal characters by which equal values can be matched, but not read, without the key."""
+    import hmac  # only who audits needs it
+
     text = str.__str__(value).encode("utf-8", "surrogatepass")
     return hmac.new(key, text, "sha256").hexdigest()[:HASH_LENGTH]
 
@@ -62,10 +61,17 @@ def atom_reader(cls: type) -> Callable[[Any], Scalar] | None:
     for base, read in _BY_BASE:
         if issubclass(cls, base):
             return read
-    for exact, write in _BY_CLASS:
-        if cls is exact:
-            return write
-    return None
+    return _BY_NAME.get(_known_name(cls))
+
+
+def _known_name(cls: type) -> str:
+    """Return the full name of a class that is what its name says; empty for a class that only bears the name."""
+    module, name = _MODULE(cls), _QUALNAME(cls)
+    if type(module) is not str or type(name) is not str:
+        return ""
+    holder = sys.modules.get(module)
+    is_real = type(holder) is ModuleType and vars(holder).get(name) is cls
+    return f"{module}.{name}" if is_real else ""
 
 
 def namespaces(cls: type) -> list[MappingProxyType[str, Any]]:
@@ -123,8 +129,7 @@ def _member(value: enum.Enum) -> Scalar:
 
 
 def _moment(value: dt.datetime) -> str:
-    zone = value.tzinfo
-    safe = any(type(zone) is each for each in _SAFE_ZONES)
+    safe = value.tzinfo is None or _known_name(type(value.tzinfo)) in _SAFE_ZONES
     return (value if safe else value.replace(tzinfo=None)).isoformat()
 
 
@@ -141,15 +146,18 @@ _PLAIN: tuple[tuple[type, Callable[[Any], Scalar]], ...] = (
     (float, _float),
 )
 _BY_BASE: tuple[tuple[type, Callable[[Any], Scalar]], ...] = (*_PLAIN, (bytes, _bytes), (enum.Enum, _member))
-# These have Python code of their own, so that a subclass could answer in its place.
-_BY_CLASS: tuple[tuple[type, Callable[[Any], Scalar]], ...] = (
-    (dt.datetime, _moment),
-    (dt.date, dt.date.isoformat),
-    (dt.timedelta, str),
-    (decimal.Decimal, str),
-    (uuid.UUID, str),
-    (pathlib.PosixPath, str),
-    (pathlib.WindowsPath, str),
-    (pathlib.PurePosixPath, str),
-    (pathlib.PureWindowsPath, str),
-)
+# These have Python code of their own, so that a subclass could answer in its place. Known by name, for a value of them
+# exists only where their module has been imported, and most programs should not wait for all of these.
+_BY_NAME: dict[str, Callable[[Any], Scalar]] = {
+    "datetime.datetime": _moment,
+    "datetime.date": dt.date.isoformat,
+    "datetime.timedelta": str,
+    "decimal.Decimal": str,
+    "uuid.UUID": str,
+    **{
+        f"{module}.{name}": str
+        for module in ("pathlib", "pathlib._local")  # the second is where Python 3.13 has them
+        for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
+    },
+}
+_SAFE_ZONES = frozenset({"datetime.timezone", "zoneinfo.ZoneInfo"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import json
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -117,3 +118,12 @@ def test_lists_stay_lists_in_iterators() -> None:
             return refuse()
 
     assert clean(Lazy([1, 2])) == [1, 2]
+
+
+def test_a_class_that_only_bears_a_known_name_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class that calls itself `uuid.UUID` is not asked for its text, whatever stands in `sys.modules`."""
+    bearer = type("UUID", (), {"__module__": "uuid", "__str__": refuse})
+    assert clean(bearer()) == "<uuid.UUID>"
+    monkeypatch.setitem(sys.modules, "absent", None)
+    assert clean(type("Odd", (), {"__module__": "absent"})()) == "<absent.Odd>"
+    assert clean(type("Odd", (), {"__module__": 5})()) == "<Odd>"

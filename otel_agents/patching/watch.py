@@ -173,6 +173,7 @@ class Held(Watch):
     def __del__(self) -> None:
         operation = getattr(self, "operation", None)
         if operation is not None and not operation.outcome:
+            self.leave()  # a step that closing began and that waits for ever
             guard.run(self.site.at["end"], RECORDER.end, operation, None, ABANDONED)
 
 

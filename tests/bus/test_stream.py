@@ -61,12 +61,15 @@ def test_what_is_buffered_can_be_read_after_closing_and_nothing_more_comes(hub: 
 
 def test_a_stream_that_is_closed_amid_a_publication_does_not_get_it(hub: Hub) -> None:
     """Closing counts at once, also for an event that is just being handed out."""
-    leaving: list[Stream] = []
-    hub.stream(wake=lambda: leaving[0].close())
-    leaving.append(hub.stream())
+    streams: list[Stream] = []
+
+    def close_last() -> None:
+        streams[-1].close()
+
+    streams = [hub.stream(wake=close_last), hub.stream()]
     hub.publish(event())
 
-    assert (len(leaving[0]), leaving[0].take()) == (0, [])
+    assert (len(streams[-1]), streams[-1].take()) == (0, [])
 
 
 def test_closing_wakes_all_who_wait(hub: Hub) -> None:

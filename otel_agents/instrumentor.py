@@ -34,14 +34,12 @@ class OtelAgentsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     def _start(self, options: dict[str, Any]) -> None:
         providers = {name: options.pop(name, None) for name in PROVIDERS}
-        given = options.pop("config", None)
+        given = options.get("config")
         config = given if isinstance(given, Config) else Config.load(options, strict=False)
         for problem in config.problems:
             _logger.warning("%s", problem)
-        if not config.enabled:
-            return
         pipe = pipeline.start(config, **providers, patch_points=apply.patch_counts)
-        for adapter in adapters.load(config.adapters):
+        for adapter in adapters.load(config.adapters) if config.enabled else ():
             self._applied.append(apply.apply(adapter, on_applied=pipe.metrics.announce))
 
     def _stop(self) -> None:

@@ -69,10 +69,11 @@ class Pipeline:
         )
         self.logs = Logs(logger_provider, capture)
         every: tuple[Signal, ...] = (self.spans, self.metrics, self.logs, Feed(self.hub, capture))
-        self.signals = (*(signal for signal in every if signal.name in config.signals), *extra)
+        asked = config.signals if config.enabled else ()
+        self.signals = (*(signal for signal in every if signal.name in asked), *extra)
         self.log_context = LogContext() if self.logs in self.signals else None
         self.event_log: EventLog | None = None
-        if config.event_log in ("stderr", "propagate"):
+        if config.enabled and config.event_log in ("stderr", "propagate"):
             self.event_log = EventLog(
                 "stderr" if config.event_log == "stderr" else "propagate",
                 Envelope(capture),
@@ -106,7 +107,7 @@ class Pipeline:
             self._heard = True
             # Registered only now: what is registered last runs first, so runs end before the SDK flushes.
             atexit.register(self.finish)
-        return self._heard or self.hub.active
+        return self._heard or (self.hub.active and self.config.enabled)
 
     def finish(self) -> None:
         """End what still runs as abandoned and deliver what is queued; called at exit."""
@@ -164,7 +165,7 @@ def start(config: Config, **wiring: object) -> Pipeline:
             _active._silence()  # noqa: SLF001  # the same module
         pipeline = Pipeline(config, **wiring)  # type: ignore[arg-type]
         pipeline.install()
-        if config.live_fd is not None:
+        if config.enabled and config.live_fd is not None:
             guard.run("pipeline.live", pipe.attach, pipeline.hub, config.live_fd)
         _active = pipeline
         return pipeline

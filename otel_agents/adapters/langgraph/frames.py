@@ -40,9 +40,10 @@ class Frame:
     """What is known of one operation, from its start to its end.
 
     ``id`` is the task's, "" for runs. ``hosts`` is the name of the graph that this task is: the graph's own stream
-    adds no operation. ``tool`` is the tool call that this task is. ``error`` is what the tool last raised, or what was last found invalid; ``command``
-    is the last command that an inner graph sent up. ``questions`` are those asked below, by id; ``is_waiting`` says
-    that a pause reached this operation. ``invalid`` counts invalid outputs. ``todos`` is what a plan consists of.
+    adds no operation. ``tool`` is the tool call that this task is, ``todos`` what it makes of a plan. ``error`` is
+    what the tool last raised, or what was last found invalid; ``command`` is the last command that an inner graph
+    sent up. ``questions`` are those asked below, by id; ``is_waiting`` says that a pause reached this operation.
+    ``invalid`` counts invalid outputs. ``cedes``: other instrumentations make the spans of tools.
     """
 
     name: str

@@ -11,9 +11,10 @@ assert telemetry.tree() == ["run briefing: ok", "  node research (agent): ok"]
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
@@ -35,6 +36,8 @@ from otel_agents.recorder import RECORDER
 from otel_agents.semconv import agents as a
 
 EPOCH_NS: Final = 1_767_225_600_000_000_000  # 2026-01-01T00:00:00Z
+FLUSH_S: Final = 5.0
+EVENTS_KEPT: Final = 1_000_000
 TICK_NS: Final = 1_000_000  # one millisecond for each look at the clock
 
 
@@ -106,7 +109,8 @@ class Telemetry:
         self._logs = InMemoryLogRecordExporter()
         self._reader = InMemoryMetricReader()
         self.forest = Forest()
-        self.events: list[Event] = []
+        self.delivered: list[Event] = []
+        self.deliver: Callable[[], object] = bool  # waits for the hub; does nothing outside the block
         self.tracer_provider = TracerProvider(
             sampler=sampler, resource=resource, id_generator=CountedIds(), shutdown_on_exit=False
         )
@@ -115,6 +119,12 @@ class Telemetry:
         self.logger_provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
         self.logger_provider.add_log_record_processor(SimpleLogRecordProcessor(self._logs))
         self._base: dict[str, float] = {}
+
+    @property
+    def events(self) -> list[Event]:
+        """All events so far, in order."""
+        self.deliver()
+        return list(self.delivered)
 
     @property
     def spans(self) -> list[ReadableSpan]:
@@ -154,7 +164,8 @@ class Telemetry:
         """Forget everything recorded so far; counters go on from 0."""
         self._spans.clear()
         self._logs.clear()
-        self.events.clear()
+        self.deliver()
+        self.delivered.clear()
         self.forest.clear()
         self._base = self._read(counting=True)
 
@@ -199,12 +210,14 @@ def capture(
         logger_provider=telemetry.logger_provider,
         extra=(telemetry.forest,),
     )
-    unsubscribe = mine.hub.subscribe(telemetry.events.append, name="testing")
+    unsubscribe = mine.hub.subscribe(telemetry.delivered.append, name="testing", queue_size=EVENTS_KEPT)
+    telemetry.deliver = partial(mine.hub.flush, FLUSH_S)
     try:
         with guard.strict() if strict else _nothing():
             yield telemetry
-            mine.hub.flush(5.0)
     finally:
+        telemetry.deliver()
+        telemetry.deliver = bool
         unsubscribe()
         pipeline.stop()
         RECORDER.wall_ns, RECORDER.clock_ns, RECORDER.new_id = clocks

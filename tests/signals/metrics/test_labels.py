@@ -64,8 +64,9 @@ def test_values_of_any_kind_do_not_fill_the_memory() -> None:
     sets = LabelSets(m.REACTION_MATCHES, 5, lambda: None)
     for n in range(100):
         sets.of(("x" * 200 + str(n), "chat", "flex"))
+        sets.of((chr(0xD800 + n), "chat", "flex"))
         sets.of((f"rule-{n}", "chat", "flex"))
-    assert (len(sets._known), len(sets._raw)) == (5, 4)
+    assert (len(sets._known), len(sets._raw)) == (5, 5)
 
 
 def test_beyond_the_bound_free_labels_are_other() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from otel_agents import guard
+from otel_agents.operation import Operation
 from otel_agents.pauses import MemoryPauses, Pause, Pending
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import events as e
@@ -95,6 +97,18 @@ def test_a_run_inside_a_run_counts_under_its_own_runtime() -> None:
     assert measured.collect()["flex.run.active"] == {"runtime=flex": 1, "runtime=langgraph": 1}
     measured.recorder.end(inner)
     measured.recorder.end(outer)
+
+
+def test_a_run_that_is_about_to_start_or_just_ended_is_not_running() -> None:
+    """A run between its making and its start has no age yet, and one that has an outcome none any more."""
+    measured = Measured()
+    ended = measured.run()
+    measured.recorder.end(ended)
+    fresh = Operation(k.RUN, "fresh", ended.run, None, {})
+    for run in (ended, fresh):
+        measured.recorder.open.add(run)
+    points = measured.collect()
+    assert (points["flex.run.active"], points["flex.run.oldest.age"]) == ({"runtime=langgraph": 0},) * 2
 
 
 def test_runs_that_start_meanwhile_disturb_no_collection() -> None:
@@ -202,6 +216,8 @@ def test_context_of_living_agents() -> None:
     assert points["yolo_context_tokens"] == {"agent=triage": 1200}
     assert points["yolo_context_items"] == {"agent=triage": 3, "agent=writer": 1}
     assert "yolo_agent_status_info" not in points
+    refreshed(measured, "triage", items=4)
+    assert measured.collect()["yolo_context_tokens"] == {"agent=triage": 1200}
     status(measured, "triage", "gone")
     points = measured.collect()
     assert "yolo_context_tokens" not in points
@@ -247,8 +263,8 @@ def test_names_of_agents_that_come_and_go_are_bounded(monkeypatch: pytest.Monkey
     assert measured.collect()["yolo_agent_active_time_seconds_total"] == expected
 
 
-def test_memory_and_cpu_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is in units of 10^6 bytes; CPU is what was used since the last look, 100 being one core."""
+def test_cpu_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPU is what was used since the last look, 100 being one core."""
     clock, cpu = [0], [0]
     monkeypatch.setattr(time, "monotonic_ns", lambda: clock[0])
     monkeypatch.setattr(time, "process_time_ns", lambda: cpu[0])
@@ -259,7 +275,15 @@ def test_memory_and_cpu_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
         cpu[0] += used
         seen.append(measured.collect()["yolo_cpu_usage_percent"][""])
     assert seen == [25, 25, 200]
-    assert 5 < measured.collect()["yolo_memory_usage_mb"][""] < 5_000
+
+
+def test_resident_memory_is_in_units_of_a_million_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The second number of /proc/self/statm is the resident pages; the metric is in 10^6 bytes."""
+    statm = tmp_path / "statm"
+    statm.write_text("90000 5000 700 1 0 80 0\n")
+    monkeypatch.setattr(process, "STATM", statm)
+    expected = 5000 * os.sysconf("SC_PAGE_SIZE") / 1_000_000
+    assert Measured().collect()["yolo_memory_usage_mb"] == {"": expected}
 
 
 def test_a_child_of_a_fork_used_nothing_yet(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -292,16 +292,17 @@ def test_a_workflow_measured_elsewhere(told: Told, status: str | None, outcome: 
     assert changed["yolo_workflow_duration_seconds sum"] == {f"outcome={outcome}": 7}
 
 
-def test_tokens_count_by_direction() -> None:
-    """Tokens of model calls add up by direction under the runtime of the run; nothing read or written adds nothing."""
+def test_tokens_count_by_direction(caplog: pytest.LogCaptureFixture) -> None:
+    """Tokens of model calls add up by direction under the runtime of the run; what is not positive adds nothing."""
     measured = Measured()
     run = measured.run()
-    for used in ((100, 20), (5, 0)):
+    for used in ((100, 20), (5, 0), (-1, -1)):
         measured.metrics.used(run.run, *used)
     assert measured.collect()["flex.model.tokens"] == {
         "direction=input,runtime=langgraph": 105,
         "direction=output,runtime=langgraph": 20,
     }
+    assert caplog.records == []
 
 
 def test_a_missing_label_is_unknown() -> None:

@@ -93,7 +93,8 @@ class Observed:
     def oldest_s(self) -> Seen:
         """Yield by runtime the age of the oldest open question."""
         for runtime, pending in self.pending().items():
-            yield max(self._recorder.wall_ns() - pending.oldest_ns, 0) / 1e9, (runtime,)
+            age_ns = self._recorder.wall_ns() - pending.oldest_ns if pending.count else 0
+            yield max(age_ns, 0) / 1e9, (runtime,)
 
     def _now_ns(self) -> int:
         return self._recorder.clock_ns()

@@ -1,0 +1,22 @@
+"""What the tests of adapters share: telemetry of a process in which LangGraph is watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from otel_agents.adapters.langgraph import ADAPTER
+from otel_agents.patching.apply import apply
+from otel_agents.testing import Telemetry, capture
+
+
+@pytest.fixture
+def telemetry() -> Iterator[Telemetry]:
+    """Watch LangGraph; an error of ours fails the test."""
+    with capture() as recorded:
+        applied = apply(ADAPTER)
+        try:
+            yield recorded
+        finally:
+            applied.undo()

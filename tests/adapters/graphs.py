@@ -1,0 +1,117 @@
+"""Host programs of the tests: scripted models, small agents and graphs; they know nothing of telemetry."""
+
+from __future__ import annotations
+
+import importlib.util
+import operator
+import sys
+import threading
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+from tests.need import require_module
+
+for _name in ("langgraph", "langchain", "langgraph_swarm", "langgraph_supervisor"):
+    require_module(_name, "demo")
+
+from langchain.agents import create_agent  # noqa: E402
+from langchain_core.language_models import BaseChatModel  # noqa: E402
+from langchain_core.messages import AIMessage  # noqa: E402
+from langchain_core.outputs import ChatGeneration, ChatResult  # noqa: E402
+from langchain_core.tools import tool  # noqa: E402
+from langgraph.graph import START, StateGraph  # noqa: E402
+from typing_extensions import TypedDict  # noqa: E402
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "langgraph_app"
+
+
+class State(TypedDict, total=False):
+    x: Annotated[list[Any], operator.add]
+
+
+class Scripted(BaseChatModel):
+    """Give one answer after the other, each worth 10 tokens in and 2 out."""
+
+    answers: list[Any]
+    turn: Any = None
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    def bind_tools(self, tools: Any, **options: Any) -> Scripted:
+        return self
+
+    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **options: Any) -> ChatResult:
+        answer = next(self.turn)
+        answer = AIMessage(answer) if isinstance(answer, str) else answer.model_copy()
+        answer.usage_metadata = {"input_tokens": 10, "output_tokens": 2, "total_tokens": 12}
+        return ChatResult(generations=[ChatGeneration(message=answer)])
+
+
+def model(*answers: Any) -> Scripted:
+    """Make a model that gives these answers."""
+    return Scripted(answers=list(answers), turn=iter(answers))
+
+
+def calls(*wanted: tuple[str, dict[str, Any], str]) -> AIMessage:
+    """Make an answer that calls tools: (name, arguments, id)."""
+    return AIMessage("", tool_calls=[{"name": name, "args": args, "id": call_id} for name, args, call_id in wanted])
+
+
+def agent(*answers: Any, tools: Any = (), name: str = "agent", **options: Any) -> Any:
+    """Make an agent with a model that gives these answers."""
+    return create_agent(model(*answers), tools=list(tools), name=name, **options)
+
+
+def chain(*nodes: Any, name: str = "chain", state: Any = State, **compile_options: Any) -> Any:
+    """Make a graph whose nodes follow each other; a node is a function, a graph, or a pair of name and either."""
+    graph: Any = StateGraph(state)
+    named = [node if isinstance(node, tuple) else (getattr(node, "name", None) or node.__name__, node) for node in nodes]
+    for node_name, node in named:
+        graph.add_node(node_name, node)
+    names = [START, *(node_name for node_name, _ in named)]
+    for before, after in zip(names, names[1:], strict=False):
+        graph.add_edge(before, after)
+    return graph.compile(name=name, **compile_options)
+
+
+def thread(thread_id: str = "t", **more: Any) -> Any:
+    """Return the config of a thread, one node at a time, so that the order of things is certain."""
+    return {"configurable": {"thread_id": thread_id}, "max_concurrency": 1, **more}
+
+
+@tool
+def ping(text: str) -> str:
+    """Say something."""
+    return f"pong {text}"
+
+
+@tool
+def boom(text: str) -> str:
+    """Fail."""
+    raise ValueError(text)
+
+
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"langgraph_app_{name}", EXAMPLE / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[f"langgraph_app_{name}"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+crew, scripted = _load("crew"), _load("scripted")
+
+
+def release_notes(checkpointer: Any) -> Any:
+    """Build the graph of the example."""
+    return crew.build(lambda role: scripted.ScriptedModel(role=role), checkpointer)
+
+
+def in_thread(function: Any, *args: Any) -> threading.Thread:
+    """Start a thread of the user's own."""
+    started = threading.Thread(target=function, args=args)
+    started.start()
+    return started

@@ -11,7 +11,7 @@ from typing import Final
 from opentelemetry import baggage
 from opentelemetry._logs import LoggerProvider, get_logger_provider
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.metrics import MeterProvider
+from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
 from opentelemetry.trace import TracerProvider, get_tracer_provider
 
 from otel_agents import guard
@@ -59,8 +59,9 @@ class Pipeline:
         self.pauses = _pauses(config)
         capture = config.capture
         self.spans = Spans(tracer_provider, content=capture.spans, propagate_run=config.propagate_run)
+        asked = config.signals if config.enabled else ()
         self.metrics = Metrics(
-            meter_provider,
+            meter_provider if "metrics" in asked else NoOpMeterProvider(),
             sets=config.metric_sets,
             recorder=RECORDER,
             pauses=self.pauses,
@@ -69,7 +70,6 @@ class Pipeline:
         )
         self.logs = Logs(logger_provider, capture)
         every: tuple[Signal, ...] = (self.spans, self.metrics, self.logs, Feed(self.hub, capture))
-        asked = config.signals if config.enabled else ()
         self.signals = (*(signal for signal in every if signal.name in asked), *extra)
         self.log_context = LogContext() if self.logs in self.signals else None
         self.event_log: EventLog | None = None
@@ -171,14 +171,16 @@ def start(config: Config, **wiring: object) -> Pipeline:
         return pipeline
 
 
-def stop() -> None:
-    """Stop the active pipeline; nothing is recorded until another starts."""
+def stop(then: Pipeline | None = None) -> None:
+    """Stop the active pipeline and go on with another that was active before; without one nothing is recorded."""
     global _active
     with _lock:
-        pipeline, _active = _active, None
+        pipeline, _active = _active, then
         RECORDER.install(())
         if pipeline is not None:
             pipeline.close()
+        if then is not None:
+            then.install()
 
 
 def active() -> Pipeline | None:

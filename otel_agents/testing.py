@@ -219,10 +219,8 @@ def capture(
         telemetry.deliver()
         telemetry.deliver = bool
         unsubscribe()
-        pipeline.stop()
+        pipeline.stop(then=before)
         RECORDER.wall_ns, RECORDER.clock_ns, RECORDER.new_id = clocks
-        if before is not None:
-            before.install()
 
 
 @contextmanager

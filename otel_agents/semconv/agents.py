@@ -85,7 +85,9 @@ FLEX_RUN_STRATEGY: Final = _attribute("flex.run.strategy", "string", "Strategy o
 FLEX_RUN_MAX_ITERATIONS: Final = _attribute(
     "flex.run.max_iterations", "int", "Iterations that the run may take.", field="maxIterations"
 )
-FLEX_RUN_ITERATIONS: Final = _attribute("flex.run.iterations", "int", "Iterations that the run took.", field="iterations")
+FLEX_RUN_ITERATIONS: Final = _attribute(
+    "flex.run.iterations", "int", "Iterations that the run took.", field="iterations"
+)
 FLEX_RUN_METRICS: Final = _attribute(
     "flex.run.metrics",
     "json",
@@ -268,4 +270,6 @@ PATCH_STATE: Final = _attribute(
 )  # fmt: skip
 SUBSCRIBER: Final = _attribute("otel_agents.subscriber", "string", "Who missed events.", label="subscriber")
 PLACE: Final = _attribute("otel_agents.place", "string", "Where an error of ours was swallowed.", label="place")
-INSTRUMENT: Final = _attribute("otel_agents.instrument", "string", "The instrument that overflowed.", label="instrument")
+INSTRUMENT: Final = _attribute(
+    "otel_agents.instrument", "string", "The instrument that overflowed.", label="instrument"
+)

@@ -54,7 +54,7 @@ class Point:
             _covered.remove(known)
             self.before, self.installed, self.site = known.before, known.installed, known.site
         if self.site is not None:
-            self.site.on = True
+            self.site.patch, self.site.on = self.patch, True
             self.place = target
 
     def remove(self) -> None:
@@ -70,10 +70,11 @@ class Point:
             _covered.append(self)
 
     def is_under(self, target: Place, other: Point) -> bool:
-        """Whether this closure, taken out of force, still lies at the target of the same row."""
+        """Whether this closure, taken out of force, still lies at the target, and can serve the other row."""
         if self.seen_on_top is None or self.seen_on_top[0] != target:
             return False
-        same = self.patch == other.patch and self.adapter.name == other.adapter.name
+        mine, its = self.patch, other.patch
+        same = (self.adapter.name, mine.target, mine.shape) == (other.adapter.name, its.target, its.shape)
         return same and (target.own() is self.seen_on_top[1] or self._is_in(target.own()))
 
     def uncover(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar, cast
 
 from otel_agents import guard
@@ -146,7 +146,8 @@ def returns_awaitable(original: Function, site: Site) -> Function:
             raise
         if inspect.iscoroutine(result):
             watch.leave()
-            return _named(_awaited(result, watch), result)
+            watch.unstarted = result
+            return _named(_awaited(watch), result)
         if hasattr(result, "add_done_callback"):
             watch.leave()
             result.add_done_callback(functools.partial(_settled, watch))
@@ -226,7 +227,10 @@ def _named(ours: Any, host: Any) -> Any:
     return ours
 
 
-async def _awaited(result: Coroutine[Any, Any, Any], watch: Watch) -> Any:
+async def _awaited(watch: Held) -> Any:
+    result, watch.unstarted = watch.unstarted, None
+    if result is None:
+        raise RuntimeError("a coroutine runs once")
     watch.enter()
     return watch.finish(await _held(result, watch))
 

@@ -37,7 +37,7 @@ def _lend(closure: Any, original: Any) -> None:
 
 def is_by_name(function: Any) -> bool:
     """Whether its module and qualified name lead to the function, so that it can be pickled."""
-    return _found(function.__module__, function.__qualname__) is function
+    return _found(getattr(function, "__module__", None), getattr(function, "__qualname__", "")) is function
 
 
 def rename(closure: Any, module: str, path: tuple[str, ...]) -> None:

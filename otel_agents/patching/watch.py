@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any, Final, TypeVar
 
 from otel_agents import guard
@@ -166,11 +166,20 @@ class Watch(Call):
 
 
 class Held(Watch):
-    """A watch over what the host may drop without a word: nothing runs in it then, so that its end is told here."""
+    """A watch over what the host may drop without a word: nothing runs in it then, so that its end is told here.
 
-    __slots__ = ()
+    ``unstarted`` is a coroutine of the host that ours will await, and that is closed with ours: Python complains of
+    one coroutine that was never awaited, as it did before.
+    """
+
+    __slots__ = ("unstarted",)
+
+    unstarted: Coroutine[Any, Any, Any] | None
 
     def __del__(self) -> None:
+        unstarted = getattr(self, "unstarted", None)
+        if unstarted is not None:
+            unstarted.close()
         operation = getattr(self, "operation", None)
         if operation is not None and not operation.outcome:
             self.leave()  # a step that closing began and that waits for ever

@@ -93,7 +93,8 @@ def rows() -> Iterator[Rows]:
     finally:
         for applied in reversed(made.applied):
             applied.undo()
-    assert applying._covered == []
+    left, applying._covered[:] = applying._covered[:], []
+    assert left == []
 
 
 @pytest.fixture

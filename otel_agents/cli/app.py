@@ -1,0 +1,40 @@
+"""The commands by name; each stands in a module of its own, which is loaded when it is called."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from otel_agents.cli import check, demo, patches, run, semconv
+from otel_agents.version import __version__
+
+app = typer.Typer(
+    name="otel-agents",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(is_asked: bool) -> None:  # noqa: FBT001  # typer calls it so
+    if is_asked:
+        typer.echo(f"otel-agents {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[  # noqa: FBT002  # a flag
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Zero-code OpenTelemetry for agent orchestrators."""
+
+
+app.command(context_settings={"allow_interspersed_args": False})(run.run)
+app.command()(demo.demo)
+app.command()(patches.patches)
+app.command()(check.check)
+app.command()(semconv.semconv)

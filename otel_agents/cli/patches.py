@@ -1,0 +1,111 @@
+"""`otel-agents patches`: every patch point of every adapter, its state, and the versions tested."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from importlib import import_module, metadata
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from otel_agents import adapters, guard
+from otel_agents.config import Selection
+from otel_agents.patching import apply
+from otel_agents.patching.table import APPLIED, MISSING, UNSUPPORTED, WAITING, Adapter, PatchState
+
+STYLES: Final = {APPLIED: "green", WAITING: "dim", UNSUPPORTED: "yellow", MISSING: "bold red"}
+PLAIN_WIDTH: Final = 200
+FOUND_MISSING: Final = 1
+
+
+def patches(
+    resolve: Annotated[  # noqa: FBT002  # a flag
+        bool, typer.Option("--import", help="Import the frameworks and look for every target; without it all wait.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,  # noqa: FBT002
+) -> None:
+    """List every patch point of every adapter with its state and the versions tested.
+
+    States: applied; waiting (its module is not imported); unsupported (not in the installed version, which is
+    known); missing (it should be there, and is not: please report it).
+
+    Exit codes: 0; 1 when a patch point is missing.
+    """
+    found = [(adapter, _states(adapter, resolve=resolve)) for adapter in adapters.load(Selection())]
+    if as_json:
+        typer.echo(json.dumps({"adapters": [_data(*each) for each in found]}, indent=2))
+    else:
+        _print(found)
+    if any(state.state == MISSING for _, states in found for state in states):
+        raise typer.Exit(FOUND_MISSING)
+
+
+def _states(adapter: Adapter, *, resolve: bool) -> list[PatchState]:
+    if not resolve:
+        return apply.patch_states(adapter)
+    for module in dict.fromkeys(patch.module for patch in adapter.patches):
+        guard.run("cli.import", _import, module)
+    applied = apply.apply(adapter)
+    try:
+        return applied.states()
+    finally:
+        applied.undo()
+
+
+def _import(module: str) -> None:
+    try:
+        import_module(module)
+    except ImportError:
+        pass  # not installed, or not in this version: its rows go on waiting
+
+
+def _version(adapter: Adapter) -> str:
+    if not adapter.distribution:
+        return ".".join(map(str, sys.version_info[:3]))
+    try:
+        return metadata.version(adapter.distribution)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _data(adapter: Adapter, states: Iterable[PatchState]) -> dict[str, Any]:
+    return {
+        "name": adapter.name,
+        "runtime": adapter.runtime,
+        "distribution": adapter.distribution or None,
+        "installed": _version(adapter) or None,
+        "tested": {"oldest": adapter.tested[0], "newest": adapter.tested[1]},
+        "patches": [
+            {
+                "target": state.target,
+                "kind": state.kind,
+                "state": state.state,
+                "detail": state.detail,
+                "why": patch.why,
+            }
+            for state, patch in zip(states, adapter.patches, strict=True)
+        ],
+    }
+
+
+def _print(found: list[tuple[Adapter, list[PatchState]]]) -> None:
+    console = Console(highlight=False)
+    console = console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
+    for adapter, states in found:
+        oldest, newest = adapter.tested
+        installed = _version(adapter)
+        has = f"installed {installed}" if installed else "not installed"
+        title = f"{adapter.name}: {adapter.distribution or 'Python'} {has}, tested {oldest} to {newest}"
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+        for column in ("state", "kind", "target", "why"):
+            table.add_column(column, overflow="fold", header_style="dim", no_wrap=column in ("state", "kind"))
+        for state, patch in zip(states, adapter.patches, strict=True):
+            why = f"{patch.why} ({state.detail})" if state.detail and state.state != WAITING else patch.why
+            table.add_row(Text(state.state, STYLES[state.state]), state.kind, Text(state.target), Text(why))
+        console.print(table)
+        console.print()

@@ -1,0 +1,118 @@
+"""`otel-agents run`: a program, unchanged, with us switched on and its story on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+
+import typer
+
+from otel_agents.cli import environment, exporters
+
+if TYPE_CHECKING:
+    from otel_agents.cli.story import Story
+
+NAME: Final = "otel-agents"
+USAGE: Final = 2
+UNWATCHED: Final = (
+    "the program did not load otel-agents, so there is nothing to show. It has to be a Python program whose "
+    "environment has otel-agents, started without -I, -E or -S and without OTEL_AGENTS_ENABLED=false."
+)
+
+
+def run(
+    command: Annotated[list[str], typer.Argument(metavar="PROGRAM [ARGUMENTS]...", help="The program, after --.")],
+    prometheus: Annotated[
+        str | None, typer.Option(metavar="[HOST:]PORT", help="Show its metrics on a Prometheus page.")
+    ] = None,
+    otlp: Annotated[
+        str | None, typer.Option(metavar="ENDPOINT", help="Send traces, metrics and logs there as well.")
+    ] = None,
+    as_json: Annotated[  # noqa: FBT002  # a flag
+        bool, typer.Option("--json", help="Events as JSON lines, the sums as the last one.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Show it in a file, not on stderr.")
+    ] = None,
+) -> None:
+    """Run a program unchanged and show what its agents do, live and at the end, on stderr.
+
+    It needs no infrastructure. OTEL_* exporters that you set keep working; the others are off.
+
+    Exit codes: those of the program; 127 when it is not found, 126 when it cannot be executed, 2 for wrong options.
+    When a signal ends the program, the same signal ends this command.
+    """
+    if os.name != "posix":
+        fail("run needs a POSIX system; on Windows use: opentelemetry-instrument " + " ".join(command))
+    env = dict(os.environ)
+    env = shortcut(env, prometheus=prometheus, otlp=otlp)
+    from otel_agents.cli.child import StartError, exit_like
+
+    try:
+        status = _play(command, env, output, as_json=as_json)
+    except StartError as error:
+        say(str(error))
+        raise typer.Exit(error.status) from None
+    exit_like(status)
+
+
+def shortcut(env: dict[str, str], *, prometheus: str | None, otlp: str | None) -> dict[str, str]:
+    """Return the environment with the exporters that options ask for; says what cannot be used, and goes on."""
+    try:
+        steps = (
+            exporters.with_prometheus(env, exporters.read_address(prometheus)) if prometheus else None,
+            exporters.with_otlp(env, otlp) if otlp else None,
+        )
+    except ValueError as error:
+        fail(str(error))
+    for step in steps:
+        if step is not None and step.problem:
+            say(step.problem)
+        env = {**env, **step.env} if step is not None else env
+    return env
+
+
+def _play(command: list[str], env: Mapping[str, str], output: Path | None, *, as_json: bool) -> int:
+    from otel_agents.cli.story import Story
+    from otel_agents.cli.views import choose
+    from otel_agents.cli.watch import watch
+
+    story = Story()
+    with ExitStack() as files:
+        stream = files.enter_context(output.open("w", encoding="utf-8")) if output else sys.stderr
+        view = choose(story, stream, as_json=as_json)
+        is_watchable = check_interpreter(command, env)
+        status = watch(command, lambda fd: environment.watched(command, env, fd) if is_watchable else env, story, view)
+        view.finish(story.finish())
+    if is_watchable and not story.processes:
+        say(UNWATCHED)
+    return status
+
+
+def check_interpreter(command: list[str], env: Mapping[str, str]) -> bool:
+    """Whether the program's Python can load us, as far as one can see; says so when not."""
+    python = environment.interpreter(command, env)
+    if python is None or environment.can_watch(python, env):
+        return True
+    say(f"{python} has no otel-agents, so the program runs unwatched. Fix: {python} -m pip install otel-agents")
+    return False
+
+
+def say(text: str) -> None:
+    """Tell the user one thing, on stderr."""
+    print(f"{NAME}: {text}", file=sys.stderr, flush=True)  # noqa: T201  # a command prints
+
+
+def fail(text: str) -> NoReturn:
+    """Tell the user what is wrong with the call, and exit with 2."""
+    say(text)
+    raise typer.Exit(USAGE)
+
+
+def started(story: Story) -> bool:
+    """Whether any process of the program has loaded us."""
+    return bool(story.processes)

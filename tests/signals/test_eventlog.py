@@ -213,7 +213,16 @@ def test_propagated_records_have_the_fields_as_attributes() -> None:
         **UNKNOWN, "eventType": "agent_status", "runId": "r", "correlationId": "r", "runtime": "gateway",
         "timestamp": "2026-01-01T00:00:00.002Z", "payload": {"agent": "coder", "status": "idle"},
     }  # fmt: skip
-    assert pickle.loads(pickle.dumps(record)).__dict__ == record.__dict__
+
+
+def test_propagated_records_travel_to_other_processes() -> None:
+    """A record can be pickled, whatever its payload."""
+    kept = Kept()
+    with on_root(kept), log("propagate") as lines, recorded(lines), run():
+        RECORDER.fact(e.STATE_LOADED)
+    assert [pickle.loads(pickle.dumps(record)).__dict__ for record in kept.records] == [
+        record.__dict__ for record in kept.records
+    ]
 
 
 def test_propagated_json_is_the_message() -> None:
@@ -290,7 +299,7 @@ def test_closing_leaves_everything_as_it_was() -> None:
 
     before = state()
     for mode in ("stderr", "propagate"):
-        lines = EventLog(mode, Envelope(), level=logging.CRITICAL + 1)
+        lines = EventLog(mode, Envelope())
         for _ in range(2):
             lines.open()
             lines.open()
@@ -299,6 +308,7 @@ def test_closing_leaves_everything_as_it_was() -> None:
             lines.close()
             lines.close()
             assert state() == before
+    assert ["handle" in vars(cls) for cls in classes[2:]] == [False] * len(EXPORTERS)
 
 
 @EACH

@@ -7,12 +7,12 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TypeVar, TypeVarTuple
 
-__all__ = ["errors", "on_error", "reset", "run", "strict", "swallowed"]
+__all__ = ["each", "errors", "on_error", "reset", "run", "strict", "swallowed"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -30,7 +30,7 @@ _logger = logging.getLogger("otel_agents.guard")
 class _State:
     """What the process knows about its own failures; one per process, renewed in a forked child."""
 
-    __slots__ = ("counts", "listener", "lock", "logged_at_s", "reporting", "strict")
+    __slots__ = ("counts", "listener", "lock", "logged_at_s", "reporting", "strict", "unsaid")
 
     def __init__(self) -> None:
         # Re-entrant: a finalizer that the collector runs inside a locked section may fail and report, too.
@@ -40,6 +40,12 @@ class _State:
         self.listener: Listener | None = None
         self.reporting = threading.local()
         self.strict = False
+        # What may get lost uncounted: the host stands at the stack's limit, with no frame left to count in.
+        self.unsaid: tuple[type[Exception], ...] = (RecursionError,)
+
+    def set_strict(self, *, strict: bool) -> None:
+        self.strict = strict
+        self.unsaid = () if strict else (RecursionError,)
 
 
 _state = _State()
@@ -59,10 +65,25 @@ def run(place: str, function: Callable[[*Ts], T], *args: *Ts) -> T | None:
     except Exception as exc:
         try:
             swallowed(place, exc)
-        except RecursionError:  # the host stands at the stack's limit, with no frame left to count in
-            if _state.strict:
-                raise
+        except _state.unsaid:
+            pass
         return None
+
+
+def each(place: str, functions: Iterable[Callable[[T], object]], argument: T) -> None:
+    """Call every function with the argument, guarded from each other as by `run`: one frame for all, not one for each.
+
+    Raises:
+        Exception: Only inside `strict()`; the functions after the one that raised are not called then.
+    """
+    for function in functions:
+        try:
+            function(argument)
+        except Exception as exc:
+            try:
+                swallowed(place, exc)
+            except _state.unsaid:
+                pass
 
 
 def swallowed(place: str, exc: Exception) -> None:
@@ -94,11 +115,11 @@ def on_error(listener: Listener | None) -> None:
 def strict() -> Iterator[None]:
     """Raise again what would be swallowed, in all threads, while the block runs; for tests."""
     before = _state.strict
-    _state.strict = True
+    _state.set_strict(strict=True)
     try:
         yield
     finally:
-        _state.strict = before
+        _state.set_strict(strict=before)
 
 
 def reset() -> None:

@@ -30,6 +30,10 @@ def _fail(text: str = CANARY) -> int:
     raise ValueError(text)
 
 
+def _take(what: str) -> None:
+    raise ValueError(f"no {what}")
+
+
 def _nothing() -> None:
     pass
 
@@ -126,6 +130,19 @@ def test_strict_blocks_nest() -> None:
             guard.run("here", _fail)
 
 
+def test_each_gives_every_function_its_turn() -> None:
+    """A function that raises is counted, and those after it are called all the same; exits pass."""
+    taken: list[str] = []
+    guard.each("here", (taken.append, _take, taken.append), "x")
+    assert taken == ["x", "x"]
+    assert guard.errors() == {"here": 1}
+    with guard.strict(), pytest.raises(ValueError, match="no x"):
+        guard.each("here", (_take, taken.append), "x")
+    assert taken == ["x", "x"]
+    with pytest.raises(SystemExit):
+        guard.each("here", (sys.exit,), "x")
+
+
 def test_swallowed_takes_what_the_caller_caught() -> None:
     """A caller with its own `try` gets the same counting."""
     guard.swallowed("patching.calls", ValueError(CANARY))
@@ -217,12 +234,14 @@ def test_a_host_at_the_limit_of_its_stack_is_not_disturbed() -> None:
 
     def deeper() -> None:
         attempt("guarded", guard.run, "here", _fail)
+        attempt("each", guard.each, "here", (_take,), "an argument")
         attempt("plain", _nothing)
         deeper()
 
     with pytest.raises(RecursionError):
         deeper()
     assert refused.count("guarded") == refused.count("plain")
+    assert refused.count("each") == refused.count("plain")
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")  # forking beside threads is the test

@@ -312,10 +312,11 @@ def test_closing_leaves_everything_as_it_was() -> None:
 
 
 @EACH
-def test_a_patch_around_ours_on_the_exporter_stays(exporter: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_patch_around_ours_on_the_exporter_stays(exporter: Exporter) -> None:
     """When somebody wrapped the exporter's class meanwhile, closing leaves that, and what is ours does nothing."""
     shelf, kept = Shelf(), Kept()
-    cls = type(exporter(shelf))
+    handler = exporter(shelf)
+    cls: Any = type(handler)
     with on_root(kept), log("propagate") as lines, recorded(lines):
         RECORDER.fact(e.STATE_LOADED)
         ours = vars(cls)["handle"]
@@ -323,13 +324,14 @@ def test_a_patch_around_ours_on_the_exporter_stays(exporter: Exporter, monkeypat
         def around(self: logging.Handler, record: logging.LogRecord) -> bool:
             return bool(ours(self, record))
 
-        monkeypatch.setattr(cls, "handle", around)
-    assert vars(cls)["handle"] is around
-    with on_root(exporter(shelf)):
-        logging.getLogger(LOGGER).error("the host's own")
+        cls.handle = around
+    try:
+        assert vars(cls)["handle"] is around
+        with on_root(handler):
+            logging.getLogger(LOGGER).error("the host's own")
+    finally:
+        del cls.handle
     assert [each["body"] for each in shelf.records] == ["the host's own"]
-    monkeypatch.setattr(cls, "handle", ours)
-    monkeypatch.delattr(cls, "handle")
 
 
 def test_a_configuration_of_the_host_does_not_silence_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -293,6 +293,7 @@ def test_closing_leaves_everything_as_it_was(app: logging.Logger, kept: Kept) ->
         context.close()
         context.close()
         assert dict(vars(logging.Logger)) == before
+    assert "filter" not in before
     with recorded(), run():
         app.info("x")
     assert kept.added() == [{}]
@@ -316,23 +317,24 @@ def test_what_was_there_before_is_there_again(app: logging.Logger, kept: Kept, m
     assert (seen, kept.added()) == (["x"], [{"runId": "run-1", "correlationId": "run-1"}])
 
 
-def test_a_patch_put_around_ours_stays(app: logging.Logger, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_patch_put_around_ours_stays(app: logging.Logger, kept: Kept) -> None:
     """When somebody wrapped us meanwhile, closing does not tear that out; what is ours inside it does nothing."""
-    context = LogContext()
+    context, loggers = LogContext(), cast("Any", logging.Logger)
     context.open()
     ours = vars(logging.Logger)["filter"]
 
     def around(self: logging.Logger, record: logging.LogRecord) -> bool:
         return bool(ours(self, record))
 
-    monkeypatch.setattr(logging.Logger, "filter", around)
+    loggers.filter = around
     context.close()
-    assert vars(logging.Logger)["filter"] is around
-    with recorded(), run():
-        app.info("x")
+    try:
+        assert vars(logging.Logger)["filter"] is around
+        with recorded(), run():
+            app.info("x")
+    finally:
+        del loggers.filter
     assert kept.added() == [{}]
-    monkeypatch.setattr(logging.Logger, "filter", ours)
-    monkeypatch.delattr(logging.Logger, "filter")
 
 
 @pytest.mark.usefixtures("context")

@@ -68,12 +68,12 @@ def agent(*answers: Any, tools: Any = (), name: str = "agent", **options: Any) -
 def chain(*nodes: Any, name: str = "chain", state: Any = State, **compile_options: Any) -> Any:
     """Make a graph whose nodes follow each other; a node is a function, a graph, or a pair of name and either."""
     graph: Any = StateGraph(state)
-    named = [node if isinstance(node, tuple) else (getattr(node, "name", None) or node.__name__, node) for node in nodes]
-    for node_name, node in named:
+    last = START
+    for each in nodes:
+        node_name, node = each if isinstance(each, tuple) else (getattr(each, "name", None) or each.__name__, each)
         graph.add_node(node_name, node)
-    names = [START, *(node_name for node_name, _ in named)]
-    for before, after in zip(names, names[1:], strict=False):
-        graph.add_edge(before, after)
+        graph.add_edge(last, node_name)
+        last = node_name
     return graph.compile(name=name, **compile_options)
 
 
@@ -96,7 +96,8 @@ def boom(text: str) -> str:
 
 def _load(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"langgraph_app_{name}", EXAMPLE / f"{name}.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = sys.modules[f"langgraph_app_{name}"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -84,7 +84,7 @@ handoff
 +publisher -publisher
 hitl_request complete
 start hitl_resolved +publisher -publisher complete
-""".split()
+"""
 
 METRICS = {
     "flex.run.status{runtime=langgraph,status=awaiting_hitl}": 1,
@@ -168,7 +168,7 @@ def test_example_is_the_same_tree_and_story_in_every_mode(mode: str, telemetry: 
     _play(mode)
 
     assert telemetry.tree() == TREE
-    assert _words(telemetry) == STORY
+    assert _words(telemetry) == STORY.split()
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -191,7 +191,7 @@ def test_example_in_parallel_has_the_same_branches(mode: str, telemetry: Telemet
         return sorted(text.split("\0"))
 
     assert branches(telemetry.tree()) == branches(TREE)
-    assert sorted(_words(telemetry)) == sorted(STORY)
+    assert sorted(_words(telemetry)) == sorted(STORY.split())
 
 
 def test_spans_of_a_run_are_one_trace_and_the_resumed_run_links_to_the_paused_one(telemetry: Telemetry) -> None:
@@ -220,7 +220,7 @@ def test_tokens_stand_on_agents_and_runs(telemetry: Telemetry) -> None:
     """Agents and the run carry the sum of the model calls inside them, steps and tools carry none."""
     _play("invoke")
 
-    used = {
+    used: dict[str, Any] = {
         span.name: span.attributes.get("gen_ai.usage.input_tokens")
         for span in telemetry.spans
         if span.attributes and "gen_ai.usage.input_tokens" in span.attributes

@@ -144,13 +144,12 @@ def returns_awaitable(original: Function, site: Site) -> Function:
         except BaseException as error:
             watch.fail(error)
             raise
-        if inspect.iscoroutine(result):
+        if type(result) is types.CoroutineType:
             watch.leave()
             watch.unstarted = result
             return _named(_awaited(watch), result)
-        if hasattr(result, "add_done_callback"):
+        if guard.run(site.at["after"], _settles, result, watch):
             watch.leave()
-            result.add_done_callback(functools.partial(_settled, watch))
             return result
         return watch.finish(result)
 
@@ -242,6 +241,14 @@ async def _held(awaitable: Awaitable[Any], watch: Watch) -> Any:
     except BaseException as error:
         watch.fail(error)
         raise
+
+
+def _settles(result: Any, watch: Watch) -> bool:
+    """Whether the result is a future, with which the watch will end."""
+    if not hasattr(type(result), "add_done_callback"):
+        return False
+    result.add_done_callback(lambda future: guard.run(watch.site.at["end"], _settled, watch, future))
+    return True
 
 
 def _settled(watch: Watch, future: Any) -> None:

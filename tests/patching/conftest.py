@@ -54,7 +54,7 @@ class Rows:
         self.applied.append(apply(self.adapter(*patches, name=name)))
         return self.applied[-1]
 
-    def node(self, *paths: str, name: str = "host", **row: Any) -> Applied:
+    def node(self, *paths: str, name: Any = "host", **row: Any) -> Applied:
         """Make each call of these in the material a node with the path as its subject."""
         return self(*(patch(path, **row) for path in paths), name=name)
 

@@ -457,17 +457,14 @@ def test_a_builtin_in_a_class_is_not_bound(
     assert told.ends == [("Base.length", "ok")]
 
 
-def test_a_method_of_c_is_bound(host: ModuleType, rows: Rows, told: Told) -> None:
+def test_a_method_of_c_is_bound(host: ModuleType, monkeypatch: pytest.MonkeyPatch, rows: Rows, told: Told) -> None:
     """An inherited C method gets its self, and is inherited again after undo."""
     kind = type("Kind", (list,), {})
-    host.Kind = kind
-    try:
-        applied = rows.node("Kind.append", before=lambda call: Start(type(call.self).__name__))
-        made = kind()
-        made.append(1)
-        applied.undo()
-    finally:
-        del host.Kind
+    monkeypatch.setattr(host, "Kind", kind, raising=False)
+    applied = rows.node("Kind.append", before=lambda call: Start(type(call.self).__name__))
+    made = kind()
+    made.append(1)
+    applied.undo()
     assert made == [1]
     assert told.ends == [("Kind", "ok")]
     assert "append" not in vars(kind)

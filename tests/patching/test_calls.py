@@ -50,7 +50,7 @@ def by_hand(made: Any) -> None:
 
 
 SHAPES = ["plain", "coro", "gen", "agen"]
-ENDINGS = {
+ENDINGS: dict[str, Any] = {
     "error": ValueError("wrong"),
     "cancelled": asyncio.CancelledError(),
     "paused": "Pause",
@@ -193,7 +193,7 @@ def test_rows_run_while_their_operation_is_current(host: ModuleType, rows: Rows,
     seen: list[tuple[str, object]] = []
 
     def see(step: str) -> Callable[..., Any]:
-        return lambda *_: seen.append((step, current()))  # type: ignore[func-returns-value]
+        return lambda *_: seen.append((step, current()))
 
     def before(call: Call) -> Start:
         seen.append(("before", current()))

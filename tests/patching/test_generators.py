@@ -6,7 +6,7 @@ import gc
 import inspect
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from types import ModuleType
@@ -89,7 +89,7 @@ async def reacting_async(program: list[str], log: list[object]) -> AsyncIterator
 class Turn:
     """Gives the driver of a coroutine one turn."""
 
-    def __await__(self) -> Iterator[None]:
+    def __await__(self) -> Generator[None, None, None]:
         yield
 
 
@@ -264,7 +264,7 @@ def test_a_generator_that_swallows_its_closing_is_abandoned(host: ModuleType, ro
 
     def swallowing() -> Generator[object, object, None]:
         with contextlib.suppress(GeneratorExit):
-            yield
+            yield None
 
     inner = watched(swallowing)()
     next(inner)

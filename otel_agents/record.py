@@ -1,10 +1,11 @@
 """Facts that were measured elsewhere: ``record.<event type>(...)`` for every type; must not know scopes or adapters.
 
-    record.handoff("triage", "writer", duration_s=0.2)
+    record.handoff("triage", "writer", 0.2)
     record.decision(agent="triage", decision_type="route")
     record.phase_completed(iteration=1, phase="build", success=True, duration_s=4.1)
 
-Arguments are the payload fields of the type in snake_case, in the order of the vocabulary; all are optional.
+Arguments are the payload fields of the type in snake_case, in the order of the vocabulary, then ``duration_s``, and,
+by keyword only, ``outcome``; all are optional.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ def fields(event: EventType) -> dict[str, str]:
 
 def _tell(event: EventType, known: dict[str, str], args: tuple[object, ...], given: dict[str, object]) -> None:
     pipeline.ensure()
+    given.update(zip([*known, "duration_s"], args, strict=False))
     duration_s = given.pop("duration_s", None)
     outcome = str(given.pop("outcome", "ok"))
-    given.update(zip(known, args, strict=False))
     values = {known[name]: value for name, value in given.items() if name in known}
     _check(event, known, args, given)
     duration_ns = round(float(duration_s) * 1e9) if isinstance(duration_s, int | float) else None
@@ -61,9 +62,9 @@ def _tell(event: EventType, known: dict[str, str], args: tuple[object, ...], giv
 
 def _check(event: EventType, known: dict[str, str], args: tuple[object, ...], given: dict[str, object]) -> None:
     unknown = sorted(given.keys() - known.keys())
-    if unknown or len(args) > len(known):
+    if unknown or len(args) > len(known) + 1:
         raise TypeError(
-            f"record.{event.name} takes {[*known, 'duration_s', 'outcome']}, not {unknown or args[len(known) :]}"
+            f"record.{event.name} takes {[*known, 'duration_s', 'outcome']}, not {unknown or args[len(known) + 1 :]}"
         )
 
 
@@ -74,11 +75,9 @@ def _recorder(event: EventType) -> Callable[..., None]:
         guard.run("api.record", _tell, event, known, args, given)
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    extra = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in ("duration_s", "outcome")
-    ]
-    parameters = [inspect.Parameter(name, kind, default=None) for name in known]
-    record.__signature__ = inspect.Signature([*parameters, *extra])  # type: ignore[attr-defined]
+    parameters = [inspect.Parameter(name, kind, default=None) for name in (*known, "duration_s")]
+    outcome = inspect.Parameter("outcome", inspect.Parameter.KEYWORD_ONLY, default="ok")
+    record.__signature__ = inspect.Signature([*parameters, outcome])  # type: ignore[attr-defined]
     record.__name__ = record.__qualname__ = event.name
     record.__doc__ = event.brief
     return record

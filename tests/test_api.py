@@ -281,7 +281,7 @@ def test_every_event_type_can_be_recorded(name: str) -> None:
 def test_record_measures() -> None:
     """What was measured elsewhere has span, duration and count, as if it had been measured here."""
     with capture() as telemetry:
-        record.handoff("triage", "writer", duration_s=0.2)
+        record.handoff("triage", "writer", 0.2)
         record.decision("triage", "route")
         record.context_refreshed("triage", 3, 900)
         record.context_tokens("triage", 1200)

@@ -93,13 +93,17 @@ def base(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return programs
 
 
+# What `otel-agents demo` shows stands beside the package in a clone, and inside it when installed.
+EXAMPLE = {f"otel_agents/cli/example/{path.name}" for path in (ROOT / "examples" / "langgraph_app").glob("*.py")}
+
+
 def _modules(names: Iterator[str] | list[str], prefix: str = "") -> set[str]:
     found = (name.removeprefix(prefix) for name in names)
     return {name for name in found if name.startswith("otel_agents/") and "__pycache__" not in name}
 
 
 def test_the_wheel_holds_the_package_its_types_and_its_licence(wheel: Path) -> None:
-    """The wheel ships every file of the package, py.typed among them, the licence, and nothing beside."""
+    """The wheel ships every file of the package and of the demo, py.typed, the licence, and nothing beside."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
 
@@ -111,7 +115,7 @@ def test_the_wheel_holds_the_package_its_types_and_its_licence(wheel: Path) -> N
     info = f"otel_agents-{__version__}.dist-info"
     assert "otel_agents/py.typed" in names
     assert f"{info}/licenses/LICENSE" in names
-    assert _modules(names) == tree
+    assert _modules(names) == tree | EXAMPLE
     assert {name.partition("/")[0] for name in names} == {"otel_agents", info}
 
 
@@ -123,7 +127,7 @@ def test_the_sdist_holds_what_the_wheel_is_built_from_and_its_tests(sdist: Path,
     with zipfile.ZipFile(wheel) as built:
         shipped = _modules(built.namelist())
 
-    assert _modules(names, root) == shipped
+    assert _modules(names, root) | EXAMPLE == shipped
     assert {f"{root}{name}" for name in ("Makefile", "LICENSE", "README.md", "tests/conftest.py")} <= set(names)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import sys
@@ -29,6 +30,7 @@ NEEDED: Final = ("langgraph", "langchain", "langgraph.checkpoint.sqlite", "langg
 SHIPPED: Final = Path(__file__).parent / "example"  # in an installed package
 BESIDE: Final = Path(__file__).parents[2] / "examples" / "langgraph_app"  # in a clone
 SCRAPE_S: Final = 2.0
+SCOPE: Final = re.compile(r'otel_scope_\w+="[^"]*",?')
 OURS: Final = ("flex_", "yolo_", "otel_agents_")
 
 
@@ -145,8 +147,7 @@ class Stage:
         self._is_scraped = True
         with urllib.request.urlopen(self._page, timeout=SCRAPE_S) as answer:  # noqa: S310  # our own page
             lines = answer.read().decode().splitlines()
-        ours = [line for line in lines if line.startswith(OURS) and "_bucket{" not in line and "_created" not in line]
-        typer.echo("\n".join(ours))
+        typer.echo("\n".join(_told(lines)))
         if sys.stderr.isatty():
             say(f"{self._page} stays until Ctrl-C")
         else:
@@ -158,6 +159,12 @@ class Stage:
         if len(ids) == 1 and self.story.waited_s:
             waited = words.duration(self.story.waited_s)
             say(f"one run, {next(iter(ids))}, in {words.count(processes, 'process', 'processes')}; it waited {waited}")
+
+
+def _told(page: list[str]) -> list[str]:
+    """Return the lines of a page that say something, without the labels that are the same on all."""
+    ours = [line for line in page if line.startswith(OURS) and "_bucket{" not in line and not line.endswith(" 0.0")]
+    return [SCOPE.sub("", line).replace(",}", "}").replace("{}", "") for line in ours]
 
 
 def _has(module: str) -> bool:

@@ -8,13 +8,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 LIVE_FD: Final = "OTEL_AGENTS_LIVE_FD"
 SIGNALS: Final = ("TRACES", "METRICS", "LOGS")
-PACKAGE: Final = "opentelemetry.instrumentation.auto_instrumentation"
+START: Final = str(Path(__file__).parent / "start")  # has the `sitecustomize` that starts OpenTelemetry
 PYTHON: Final = re.compile(r"(python|pypy)[\d.]*t?$")
 SHEBANG_BYTES: Final = 256
 PROBE_S: Final = 10.0
@@ -31,8 +30,7 @@ def watched(command: Sequence[str], environ: Mapping[str, str], live_fd: int) ->
     """
     env = dict(environ)
     paths = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
-    start = start_folder()
-    env["PYTHONPATH"] = os.pathsep.join([start, *(path for path in paths if path != start)])
+    env["PYTHONPATH"] = os.pathsep.join([START, *(path for path in paths if path != START)])
     for signal in SIGNALS:
         if not env.get(f"OTEL_{signal}_EXPORTER") and not _has_endpoint(env, signal):
             env[f"OTEL_{signal}_EXPORTER"] = "none"
@@ -50,14 +48,6 @@ def with_exporter(env: Mapping[str, str], signal: str, exporter: str) -> dict[st
     return {**env, name: ",".join([*kept, exporter])}
 
 
-def start_folder() -> str:
-    """Return the folder whose `sitecustomize` starts OpenTelemetry's auto-instrumentation."""
-    spec = find_spec(PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(f"No module named {PACKAGE!r}", name=PACKAGE)
-    return spec.submodule_search_locations[0]
-
-
 def service_name(command: Sequence[str]) -> str:
     """Return what a program is called: the module after `-m`, else the script, else the command; without suffix."""
     name, arguments = command[0], list(command[1:])
@@ -72,6 +62,11 @@ def service_name(command: Sequence[str]) -> str:
 
 def interpreter(command: Sequence[str], environ: Mapping[str, str]) -> str | None:
     """Return the Python that will run a command, or None when that cannot be seen from outside."""
+    if Path(command[0]).name == "env" and len(command) > 1 and not command[1].startswith("-"):
+        rest = command[1:]
+        while rest and "=" in rest[0]:
+            rest = rest[1:]
+        return interpreter(rest, environ) if rest else None
     program = shutil.which(command[0], path=environ.get("PATH"))
     if program is None:
         return None

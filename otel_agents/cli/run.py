@@ -25,7 +25,7 @@ UNWATCHED: Final = (
 
 
 def run(
-    command: Annotated[list[str], typer.Argument(metavar="PROGRAM [ARGUMENTS]...", help="The program, after --.")],
+    command: Annotated[list[str], typer.Argument(metavar="PROGRAM", help="The program, after --.")],
     prometheus: Annotated[
         str | None, typer.Option(metavar="[HOST:]PORT", help="Show its metrics on a Prometheus page.")
     ] = None,

@@ -271,7 +271,8 @@ class Recorder:
         operation.seen_below = operation.saw(error)
         operation.put(ERROR_TYPE, type_name(error))
         if self.capture.events:
-            operation.attributes[a.FLEX_ERROR_MESSAGE] = guard.run("recorder.message", str, error) or ""
+            message = guard.run("recorder.message", str, error)
+            operation.attributes.update(self._clean({a.FLEX_ERROR_MESSAGE: message}))
         around = operation.parent
         if around is not None:
             around.fail_below(error)

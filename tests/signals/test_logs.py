@@ -231,6 +231,18 @@ def test_content_is_recorded_when_asked_for() -> None:
     }
 
 
+def test_the_message_of_an_exception_is_redacted_and_cut() -> None:
+    """With content capture on, a message is treated as all content: secrets are redacted, long text is cut."""
+    shelf, capture = Shelf(), Capture(events=True, length=40)
+    with (
+        recorded(Logs(shelf.provider, capture), capture=capture),
+        run(error=ValueError("password=hunter2 " + "x" * 99)),
+    ):
+        pass
+    message = shelf.attributes("flex.complete")["flex.error.message"]
+    assert message == "password=[redacted] xxxxxxxxxxxxxxxxxxxx… [cut, 116 in all]"
+
+
 def test_a_run_that_is_not_sampled_is_logged_all_the_same() -> None:
     """Records do not depend on sampling, and still name the trace."""
     shelf = Shelf()

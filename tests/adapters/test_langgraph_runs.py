@@ -170,7 +170,8 @@ def test_functions_of_the_functional_api_are_tasks(telemetry: Telemetry) -> None
             raise failure
         return number + 1
 
-    working: Any = task(name="work", retry_policy=RetryPolicy(initial_interval=0.001, jitter=False))(work)
+    make: Any = task
+    working = make(name="work", retry_policy=RetryPolicy(initial_interval=0.001, jitter=False))(work)
 
     @entrypoint()
     def flow(number: int) -> int:

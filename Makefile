@@ -54,23 +54,14 @@ test-oldest: $(OLDEST)/.test-$(OLDEST_KEY) ## Run the adapters' tests with the o
 bench: $(VENV)/.bench-$(KEY) ## Measure the cost, beside other instrumentations and hand-written code
 	$(BIN)/python -m pytest -m bench -p no:randomly -p no:xdist -s tests/benchmarks $(ARGS)
 
-generate: $(VENV)/.test-$(KEY) ## Write the generated reference pages again
-	@mkdir -p docs/reference
-	$(BIN)/otel-agents semconv --format markdown > docs/reference/semconv.md
+generate: $(VENV)/.test-$(KEY) ## Write what the docs and record.pyi take from the code again
+	$(BIN)/python docs/generate.py
 
-ifeq ($(wildcard otel_agents/cli.py otel_agents/cli),)
-check-generated: ## Fail when a generated page is stale
-	@echo "nothing is generated yet"
-else
-check-generated: $(VENV)/.test-$(KEY) ## Fail when a generated page is stale
-	@mkdir -p $(CACHE)
-	$(BIN)/otel-agents semconv --format markdown > $(CACHE)/semconv.md
-	@diff -u docs/reference/semconv.md $(CACHE)/semconv.md || \
-		{ echo "docs/reference/semconv.md is stale: run 'make generate' and commit what it writes" >&2; exit 1; }
-endif
+check-generated: $(VENV)/.test-$(KEY) ## Fail when something generated is stale
+	$(BIN)/python docs/generate.py --check
 
-docs-check: $(VENV)/.test-$(KEY) ## Check that links in the docs lead somewhere
-	$(BIN)/python -m pytest -q tests/test_links.py
+docs-check: $(VENV)/.test-$(KEY) ## Check that what the docs say is there: links, names, commands, examples
+	$(BIN)/python -m pytest -q tests/docs
 
 clean: ## Remove environments, caches and builds
 	rm -rf $(VENV) $(OLDEST) $(CACHE) build dist
@@ -101,5 +92,5 @@ $(VENV)/.%-$(KEY): | $(BIN)/python
 
 $(OLDEST)/.test-$(OLDEST_KEY): | $(OLDEST)/bin/python
 	@echo "Installing the oldest supported versions into $(OLDEST); this happens once ..."
-	@$(OLDEST)/bin/python $(PIP_INSTALL) '.[test]' --constraint tests/oldest.txt
+	@$(OLDEST)/bin/python $(PIP_INSTALL) '.[suite]' --constraint tests/oldest.txt
 	@touch $@

@@ -53,13 +53,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module 'otel_agents' has no attribute {name!r}")
-    if name == "record":
-        return import_module("otel_agents.record")
-    owner = import_module("otel_agents.version" if name == "__version__" else "otel_agents.api")
-    return globals().setdefault(name, getattr(owner, name))
+if not TYPE_CHECKING:  # a type checker shall know the names above, and no other
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module 'otel_agents' has no attribute {name!r}")
+        if name == "record":
+            return import_module("otel_agents.record")
+        owner = import_module("otel_agents.version" if name == "__version__" else "otel_agents.api")
+        return globals().setdefault(name, getattr(owner, name))
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,259 @@
+"""Write what the docs take from the code: reference tables, and the types of `otel_agents.record`.
+
+python docs/generate.py           # write
+python docs/generate.py --check   # fail, with the difference, when something is stale
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final, get_args, get_type_hints
+
+import otel_agents
+from otel_agents import adapters, recording, testing
+from otel_agents.cli.app import app
+from otel_agents.config import Selection, settings_markdown
+from otel_agents.patching.table import Adapter, Patch
+from otel_agents.scopes import KEYWORDS, Handle, Scope
+from otel_agents.semconv import export
+from otel_agents.semconv.events import EVENTS
+from otel_agents.semconv.model import EventType
+
+ROOT: Final = Path(__file__).parents[1]
+BLOCK: Final = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+TYPES: Final[Mapping[str, str]] = {
+    "string": "str",
+    "int": "int",
+    "double": "float",
+    "boolean": "bool",
+    "string[]": "Sequence[str]",
+    "json": "object",
+}
+INDENT: Final = "    "
+
+
+def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a Markdown table."""
+    titles = list(titles)
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |\n" for cells in lines)
+
+
+def sentences(text: str) -> str:
+    """Return a docstring's text as Markdown, one sentence a line."""
+    paragraphs = [" ".join(part.split()).replace("``", "`") for part in inspect.cleandoc(text).split("\n\n")]
+    return "\n\n".join(re.sub(r"(?<=[.!?]) (?=[A-Z`])", "\n", part) for part in paragraphs)
+
+
+# Command line
+
+
+def commands() -> str:
+    """Describe every command: what it does, its options, its exit codes."""
+    return "\n".join(_command(each.name or each.callback.__name__, each.callback) for each in _registered())
+
+
+def _registered() -> list[Any]:
+    return list(app.registered_commands)
+
+
+def _command(name: str, function: Callable[..., object]) -> str:
+    rows = list(_parameters(function))
+    options = table(("option", "default", "meaning"), rows) if rows else "It has no options.\n"
+    return f"## otel-agents {name}\n\n{sentences(function.__doc__ or '')}\n\n{options}"
+
+
+def _parameters(function: Callable[..., object]) -> Iterator[tuple[str, str, str]]:
+    hints = get_type_hints(function, include_extras=True)
+    for parameter in inspect.signature(function).parameters.values():
+        type_, info = get_args(hints[parameter.name])
+        names = info.param_decls or [f"--{parameter.name.replace('_', '-')}"]
+        metavar = info.metavar or _values(type_)
+        if parameter.default is inspect.Parameter.empty:
+            yield f"`{metavar}`", "", info.help
+        else:
+            default = getattr(parameter.default, "value", parameter.default)
+            shown = "" if default in (None, False) else f"`{default}`"
+            yield ", ".join(f"`{f'{each} {metavar}'.strip()}`" for each in names), shown, info.help
+
+
+def _values(type_: Any) -> str:
+    """Return what may be written for an option whose type is a closed set, "" for flags."""
+    choices = [each for each in (type_, *get_args(type_)) if isinstance(each, type) and issubclass(each, Enum)]
+    return "|".join(str(value.value) for value in choices[0]) if choices else ""
+
+
+# Python
+
+
+def scopes() -> str:
+    """Describe every kind of the manual API, with what may be set inside."""
+    made = [name for name in otel_agents.__all__ if name in KEYWORDS]
+    return "\n".join(_function(name, getattr(otel_agents, name), KEYWORDS[name]) for name in sorted(made, key=_place))
+
+
+def _place(name: str) -> int:
+    return list(KEYWORDS).index(name)
+
+
+def _function(name: str, function: Callable[..., object], keywords: Mapping[str, str] | None = None) -> str:
+    parts = [f"### {name}", f"```text\n{name}{signature(function)}\n```", sentences(function.__doc__ or "")]
+    if keywords:
+        parts.append("Keywords of `set`: " + ", ".join(f"`{each}`" for each in keywords) + ".")
+    return "\n\n".join(parts) + "\n"
+
+
+def signature(function: Callable[..., object]) -> str:
+    """Return a signature as a person reads it: no quotes, no module names."""
+    text = str(inspect.signature(function)).replace("'", "").replace('"', "'")
+    text = re.sub(r"\(self(, )?", "(", text)
+    return re.sub(r"\b(?:\w+\.)+(?=[A-Z])", "", text)
+
+
+def others() -> str:
+    """Describe what else the package offers."""
+    return "\n".join(_function(name, getattr(otel_agents, name)) for name in ("subscribe", "log_context", "health"))
+
+
+def handles() -> str:
+    """Describe what a block gets."""
+    return _members(Handle) + "\n" + f"{sentences(Scope.__doc__ or '')}\n"
+
+
+def telemetry() -> str:
+    """Describe the test kit."""
+    return _function("capture", testing.capture) + "\n" + _members(testing.Telemetry)
+
+
+def _members(cls: type) -> str:
+    rows = []
+    for name, member in vars(cls).items():
+        if name.startswith("_") or not (inspect.isfunction(member) or isinstance(member, property)):
+            continue
+        shown = f"{name}{signature(member)}" if inspect.isfunction(member) else name
+        rows.append((f"`{shown}`", " ".join(sentences(member.__doc__ or "").split())))
+    return f"`{cls.__name__}`: {sentences(cls.__doc__ or '')}\n\n" + table(("member", "meaning"), rows)
+
+
+def recorders() -> str:
+    """List every event type with its arguments."""
+    rows = ((f"`{row.name}`", ", ".join(f"`{each}`" for each in recording.fields(row)), row.brief) for row in EVENTS)
+    return table(("record.", "arguments", "meaning"), rows)
+
+
+# Patches
+
+
+def patches() -> str:
+    """Describe every patch row of every adapter."""
+    return "\n".join(_adapter(adapter) for adapter in adapters.load(Selection()))
+
+
+def _adapter(adapter: Adapter) -> str:
+    oldest, newest = adapter.tested
+    watched = f"`{adapter.distribution}`" if adapter.distribution else "Python's standard library"
+    head = f"## {adapter.name}\n\nWatches {watched}; tested with {oldest} to {newest}.\n"
+    rows = ((f"`{row.target}`", row.kind.name if row.kind else "tap", _why(row)) for row in adapter.patches)
+    return f"{head}\n{table(('target', 'kind', 'why'), rows)}"
+
+
+def _why(row: Patch) -> str:
+    bounds = (("from", row.absent_before), ("before", row.absent_from))
+    versions = " ".join(f"{word} {version}" for word, version in bounds if version)
+    return f"{row.why} Only {versions}: {row.absent_note}" if versions else row.why
+
+
+# Types
+
+STUB: Final = """\
+# The types of record.py, written by docs/generate.py from the vocabulary: change that instead.
+
+from collections.abc import Sequence
+
+"""
+
+
+def stub() -> str:
+    """Return the types of `otel_agents.record`, whose functions are made from the vocabulary."""
+    names = [*(row.name for row in EVENTS), "context_tokens"]
+    listed = "".join(f'{INDENT}"{name}",\n' for name in sorted(names))
+    made = "".join(map(_typed, EVENTS))
+    return f"{STUB}__all__ = [\n{listed}]\n\n{made}def context_tokens(agent: str, tokens: int) -> None: ...\n"
+
+
+def _typed(event: EventType) -> str:
+    fields = {name: TYPES[export.known(attribute).type] for name, attribute in recording.fields(event).items()}
+    given = [f"{name}: {type_} | None = None" for name, type_ in {**fields, "duration_s": "float"}.items()]
+    lines = "".join(f"{INDENT}{each},\n" for each in [*given, "*", 'outcome: str = "ok"'])
+    return f"def {event.name}(\n{lines}) -> None: ...\n"
+
+
+# Files
+
+BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
+    "commands": commands,
+    "handles": handles,
+    "others": others,
+    "patches": patches,
+    "recorders": recorders,
+    "scopes": scopes,
+    "settings": settings_markdown,
+    "telemetry": telemetry,
+}
+FILES: Final[Mapping[str, Callable[[], str]]] = {
+    "docs/reference/semconv.md": export.to_markdown,
+    "otel_agents/record.pyi": stub,
+}
+
+
+def filled(page: str) -> str:
+    """Return a page with its generated blocks as they should be.
+
+    Raises:
+        KeyError: It names a block that nobody makes.
+    """
+    return BLOCK.sub(lambda found: f"{found[1]}\n{BLOCKS[found[2]]()}\n{found[3]}", page)
+
+
+def wanted() -> Iterator[tuple[Path, str]]:
+    """Yield every file that is generated, or has generated blocks, with the text that it should have."""
+    for name, make in FILES.items():
+        yield ROOT / name, make()
+    for path in sorted((ROOT / "docs").rglob("*.md")):
+        page = path.read_text(encoding="utf-8")
+        if BLOCK.search(page):
+            yield path, filled(page)
+
+
+def stale() -> Iterator[tuple[Path, str, str]]:
+    """Yield the files that are not as they should be: path, text there, text wanted."""
+    for path, text in wanted():
+        there = path.read_text(encoding="utf-8") if path.exists() else ""
+        if there != text:
+            yield path, there, text
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or with `--check` compare; returns the exit status."""
+    found = list(stale())
+    for path, there, text in found:
+        name = path.relative_to(ROOT).as_posix()
+        if "--check" in arguments:
+            sys.stdout.writelines(
+                difflib.unified_diff(there.splitlines(keepends=True), text.splitlines(keepends=True), name, "generated")
+            )
+            print(f"{name} is stale: run 'make generate' and commit what it writes", file=sys.stderr)
+        else:
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {name}")
+    return 1 if found and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

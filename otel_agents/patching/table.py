@@ -56,7 +56,7 @@ class Call:
         return self.kwargs.get(name, default)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made on every call, and that would make it four times as dear
 class Start:
     """What a row read from a call: the operation to start.
 

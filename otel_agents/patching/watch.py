@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine, Iterable
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final, TypeVar, TypeVarTuple
 
 from otel_agents import guard
 from otel_agents.operation import ABANDONED, OK, PAUSED, STATUS_OF, Identity, Operation
+from otel_agents.patching.collecting import elsewhere, is_collecting, listen
 from otel_agents.patching.table import Call, Parameters, Patch, Start
 from otel_agents.recorder import RECORDER, Entered
 from otel_agents.semconv.kinds import RUN
 
+Ts = TypeVarTuple("Ts")
 AnyWatch = TypeVar("AnyWatch", bound="Watch")
 NOTHING_KNOWN: Final = Start()
 
@@ -55,6 +57,7 @@ class Site:
         self.parameters = parameters
         self.always = always
         self.on = True
+        listen()
         self.at = {step: f"patch.{adapter}.{step}" for step in ("before", "after", "item", "failed", "end", "result")}
 
     def is_heard(self) -> bool:
@@ -65,6 +68,8 @@ class Site:
         """Return the watch over a call that starts now; None: nobody wants to know, the call goes bare."""
         if not self.on or not (self.always or RECORDER.listening()):
             return None
+        if is_collecting():
+            return None  # a finalizer of the host's: what it calls is no part of anything
         return guard.run(self.at["before"], self._open, args, kwargs, kind)
 
     def _open(self, args: tuple[Any, ...], kwargs: dict[str, Any], kind: type[AnyWatch]) -> AnyWatch | None:
@@ -127,18 +132,39 @@ class Watch(Call):
         self.leave()
 
     def finish(self, result: Any, outcome: str = "") -> Any:
-        """End with a result; returns what the caller gets. ``outcome`` is what is known better than by the row."""
-        site = self.site
-        if site.patch.after is not None:
-            outcome = guard.run(site.at["after"], self._after, result) or outcome
-        self.leave()
-        if self.operation is not None:
-            guard.run(site.at["end"], RECORDER.end, self.operation, None, outcome)
-        return result if site.patch.result is None else self._replaced(result)
+        """End with a result; returns what the caller gets. ``outcome`` is known of a generator that was closed."""
+        if outcome and is_collecting():
+            self._leave_to_another(self._finish, result, outcome)
+        else:
+            self._finish(result, outcome)
+        return result if self.site.patch.result is None else self._replaced(result)
 
     def fail(self, error: BaseException) -> None:
         """End with an exception."""
-        outcome = guard.run(self.site.at["failed"], self._judge, error) or ""
+        if is_collecting():
+            self._leave_to_another(self._fail, error)
+        else:
+            self._fail(error)
+
+    def _leave_to_another(self, step: Callable[[*Ts], None], *args: *Ts) -> None:
+        """End in another thread, since this one may stand anywhere, even in a lock."""
+        self.leave()
+
+        def there() -> None:
+            self.enter()
+            step(*args)
+
+        elsewhere(there)
+
+    def _finish(self, result: Any, outcome: str) -> None:
+        if self.site.patch.after is not None:
+            outcome = guard.run(self.site.at["after"], self._after, result) or outcome
+        self._end(None, outcome)
+
+    def _fail(self, error: BaseException) -> None:
+        self._end(error, guard.run(self.site.at["failed"], self._judge, error) or "")
+
+    def _end(self, error: BaseException | None, outcome: str) -> None:
         self.leave()
         if self.operation is not None:
             guard.run(self.site.at["end"], RECORDER.end, self.operation, error, outcome)
@@ -183,7 +209,10 @@ class Held(Watch):
         operation = getattr(self, "operation", None)
         if operation is not None and not operation.outcome:
             self.leave()  # a step that closing began and that waits for ever
-            guard.run(self.site.at["end"], RECORDER.end, operation, None, ABANDONED)
+            if is_collecting():
+                elsewhere(self._end, None, ABANDONED)
+            else:
+                self._end(None, ABANDONED)
 
 
 SILENT: Final = Site(Patch(target=":"), "none", "", Parameters({}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -38,6 +39,12 @@ class Told(Signal):
     def ended(self, operation: Operation) -> None:
         self.ends.append((operation.subject, operation.outcome))
         self.errors.append(operation.error)
+
+    def wait_for_ends(self, count: int) -> None:
+        """Wait for operations that end in another thread, since the collector ended them."""
+        until = time.monotonic() + 5
+        while len(self.ends) < count and time.monotonic() < until:
+            time.sleep(0.001)
 
 
 class Rows:

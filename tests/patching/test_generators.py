@@ -5,6 +5,7 @@ import contextlib
 import gc
 import inspect
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -113,7 +114,7 @@ def described(error: BaseException | None, thrown: list[BaseException]) -> objec
     return told, position, cause, around
 
 
-def played(made: Any, moves: list[tuple[str, Any]]) -> list[object]:
+def played(made: Any, moves: list[tuple[str, Any]], *, close: bool = True) -> list[object]:
     """Make the moves and return what came of each."""
     trace: list[object] = []
     thrown: list[BaseException] = []
@@ -131,10 +132,9 @@ def played(made: Any, moves: list[tuple[str, Any]]) -> list[object]:
                 trace.append(wait(getattr(made, prefix + move)(given)))
         except BaseException as error:
             trace.append(described(error, thrown))
-    close = getattr(made, f"{prefix}close")
-    for _ in range(12):  # one that yields when it is closed is closed again
+    for _ in range(12 if close else 0):  # one that yields when it is closed is closed again
         with contextlib.suppress(RuntimeError, LookupError, OSError, StopAsyncIteration):
-            wait(close())
+            wait(getattr(made, f"{prefix}close")())
     return trace
 
 
@@ -255,6 +255,7 @@ def test_a_generator_that_is_left_is_abandoned(host: ModuleType, rows: Rows, tol
         del ring
     del made
     gc.collect()
+    told.wait_for_ends(1)
     assert told.ends == [("gen", "abandoned")]
 
 
@@ -408,3 +409,62 @@ def test_iterators_in_disguise_are_followed(told: Told) -> None:
     with pytest.raises(ValueError, match="thrown"):
         stepped.throw(ValueError("thrown"))
     assert [outcome for _, outcome in told.ends] == [OK, "error"]
+
+
+class Locked(Signal):
+    """Needs a lock for every end, as instruments of a metrics SDK do."""
+
+    name = "locked"
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.ends: list[tuple[str, bool]] = []
+        self.told = threading.Event()
+
+    def ended(self, operation: Operation) -> None:
+        held = self.lock.acquire(timeout=2)
+        self.ends.append((operation.outcome, held))
+        if held:
+            self.lock.release()
+        self.told.set()
+
+
+@IGNORED
+@pytest.mark.parametrize("original", [reacting, reacting_async])
+@pytest.mark.parametrize("program", [["pass"], ["return"]])
+def test_the_collector_ends_nothing_inside_a_lock(original: Callable[..., Any], program: list[str]) -> None:
+    """An operation that ends because the collector found its generator never waits for a lock of the same thread."""
+    signal = Locked()
+    RECORDER.install((signal,), listening=lambda: True)
+    try:
+        made: Any = watched(original)(program, [])
+        played(made, [("next", None)], close=False)
+        ring: list[Any] = [made]
+        ring.append(ring)
+        del made, ring
+        with signal.lock:
+            gc.collect()
+            assert signal.ends == []
+        assert signal.told.wait(5)
+        assert signal.ends == [("abandoned", True)]
+        assert current() is None
+    finally:
+        RECORDER.install(())
+
+
+def test_what_a_finalizer_calls_is_no_operation(host: ModuleType, rows: Rows, told: Told) -> None:
+    """Host code that the collector runs is not watched: a lock may be held there, too."""
+    rows.node("plain")
+
+    class Final:
+        def __init__(self) -> None:
+            self.ring = self
+
+        def __del__(self) -> None:
+            called.append(host.plain("value"))
+
+    called: list[object] = []
+    Final()
+    gc.collect()
+    assert called == ["value"]
+    assert told.operations == []

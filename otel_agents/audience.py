@@ -1,52 +1,37 @@
-"""Tells signals what happens, each guarded from the others; must not know what there is to tell."""
+"""Sorts out which signals want to be told of what; must not know what there is to tell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from otel_agents import guard
 from otel_agents.operation import Fact, Operation, Run, Signal
+from otel_agents.semconv.events import EVENTS
+
+Told = tuple[Callable[[Operation], None], ...]
 
 
 class Audience:
-    """The signals, in the order in which they are told of starts; of ends they are told in reverse.
+    """The methods to call, in the order in which signals are told of starts; of ends they are told in reverse.
 
-    At most one signal carries context around host code. A method that a signal does not override is never called.
+    ``happened`` is by name of the event type. At most one signal carries context around host code, by ``enter`` and
+    ``leave``. A method that a signal does not override is never called.
     """
 
     def __init__(self, signals: Iterable[Signal] = ()) -> None:
         all_ = tuple(signals)
-        self._started = [s.started for s in all_ if type(s).started is not Signal.started]
-        self._ended = [s.ended for s in reversed(all_) if type(s).ended is not Signal.ended]
-        self._happened = [s.happened for s in all_ if type(s).happened is not Signal.happened]
+        self.started: Told = tuple(s.started for s in all_ if type(s).started is not Signal.started)
+        self.ended: Told = tuple(s.ended for s in reversed(all_) if type(s).ended is not Signal.ended)
+        hearing = [s for s in all_ if type(s).happened is not Signal.happened]
+        self.happened: Mapping[str, tuple[Callable[[Fact], None], ...]] = {
+            row.name: tuple(s.happened for s in hearing if s.hears(row)) for row in EVENTS
+        }
+        carrier = next((s for s in all_ if type(s).enter is not Signal.enter), None)
+        self.enter = carrier.enter if carrier is not None else None
+        self.leave = carrier.leave if carrier is not None else None
         self._used = [s.used for s in all_ if type(s).used is not Signal.used]
-        self._carrier = next((s for s in all_ if type(s).enter is not Signal.enter), None)
-
-    def started(self, operation: Operation) -> None:
-        """An operation starts."""
-        for started in self._started:
-            guard.run("signals.started", started, operation)
-
-    def ended(self, operation: Operation) -> None:
-        """An operation ended."""
-        for ended in self._ended:
-            guard.run("signals.ended", ended, operation)
-
-    def happened(self, fact: Fact) -> None:
-        """Something happened."""
-        for happened in self._happened:
-            guard.run("signals.happened", happened, fact)
 
     def used(self, run: Run, input_tokens: int, output_tokens: int) -> None:
         """A model was called."""
         for used in self._used:
             guard.run("signals.used", used, run, input_tokens, output_tokens)
-
-    def enter(self, operation: Operation) -> object:
-        """Host code of an operation runs from here."""
-        return None if self._carrier is None else guard.run("signals.enter", self._carrier.enter, operation)
-
-    def leave(self, operation: Operation, carried: object) -> None:
-        """Host code of an operation stops running."""
-        if self._carrier is not None:
-            guard.run("signals.leave", self._carrier.leave, operation, carried)

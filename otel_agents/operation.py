@@ -59,6 +59,7 @@ class Run:
     __slots__ = (
         "channel",
         "correlation_id",
+        "envelope",
         "handoffs",
         "id",
         "last_handoff",
@@ -84,6 +85,7 @@ class Run:
         self.last_handoff: tuple[object, object] | None = None
         self.progressed = False  # since the last handoff
         self.touched_ns = 0  # monotonic time of the last fact
+        self.envelope: dict[str, object] = {}  # what all log records of it say; made and kept by the logs signal
 
     @property
     def is_open(self) -> bool:
@@ -206,21 +208,6 @@ class Fact(NamedTuple):
     duration_ns: int | None = None
 
     @property
-    def node_id(self) -> object:
-        """The node that it happened in."""
-        return self._of_node(a.FLEX_NODE_ID)
-
-    @property
-    def capability_id(self) -> object:
-        """The capability of that node."""
-        return self._of_node(a.FLEX_CAPABILITY_ID)
-
-    @property
-    def facet_provenance(self) -> object:
-        """The facets of that node."""
-        return self._of_node(a.FLEX_FACET_PROVENANCE)
-
-    @property
     def duration_ms(self) -> float | None:
         """The duration in milliseconds, to the microsecond."""
         return None if self.duration_ns is None else self.duration_ns // 1000 / 1000
@@ -235,7 +222,8 @@ class Fact(NamedTuple):
             return "ERROR" if status == STATUS_OF[ERROR] else self.type.severity
         return self.type.severity
 
-    def _of_node(self, name: str) -> object:
+    def of_node(self, name: str) -> object:
+        """Return what the fact says itself, else what the node says that it happened in; None when neither does."""
         value = self.attributes.get(name)
         if value is None and self.operation is not None and self.operation.node is not None:
             value = self.operation.node.attributes.get(name)
@@ -256,6 +244,10 @@ class Signal:
 
     def ended(self, operation: Operation) -> None:
         """An operation ended; called once."""
+
+    def hears(self, event: EventType) -> bool:
+        """Whether facts of this type can matter; asked once, when the signal is installed."""
+        return True
 
     def happened(self, fact: Fact) -> None:
         """A fact, the starts and ends of operations among them."""

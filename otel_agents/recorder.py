@@ -6,7 +6,7 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from otel_agents import guard
 from otel_agents.audience import Audience
@@ -33,12 +33,7 @@ from otel_agents.semconv import kinds as k
 from otel_agents.semconv.gen_ai import ERROR_TYPE
 from otel_agents.semconv.model import EventType, Kind
 
-
-class Entered(NamedTuple):
-    """What was current before an operation was entered."""
-
-    operation: Operation | None
-    carried: object
+Entered = tuple[Operation | None, object]  # what was current before an operation was entered: for us, for signals
 
 
 class Recorder:
@@ -162,7 +157,7 @@ class Recorder:
                 self._tell(
                     Fact(end.event, run, operation, operation.attributes, time_ns, status, operation.duration_ns)
                 )
-        self._audience.ended(operation)
+        guard.each("signals.ended", self._audience.ended, operation)
         operation.error = None  # a host's exception must not live longer than it would without us
         if operation.kind is k.RUN:
             run.operation = None  # a run and its operation would otherwise wait for the garbage collector
@@ -228,7 +223,8 @@ class Recorder:
 
     def enter(self, operation: Operation) -> Entered:
         """Make an operation current while host code runs; give the result to ``leave``."""
-        before = Entered(current(), self._audience.enter(operation))
+        enter = self._audience.enter
+        before = current(), None if enter is None else guard.run("signals.enter", enter, operation)
         set_current(operation)
         return before
 
@@ -237,9 +233,12 @@ class Recorder:
         now = current()
         if now is not operation and now is not None and now.was_left_inside(operation):
             operation = now  # it ended elsewhere and could not take itself away here
+        before, carried = entered
         if now is operation:
-            set_current(entered.operation)
-        self._audience.leave(operation, entered.carried)
+            set_current(before)
+        leave = self._audience.leave
+        if leave is not None:
+            guard.run("signals.leave", leave, operation, carried)
 
     # Inside
 
@@ -255,16 +254,15 @@ class Recorder:
         operation.began_ns = self.clock_ns() - (ago_ns or 0)
         if operation.kind.subject:
             operation.attributes[operation.kind.subject] = operation.subject
-        self._audience.started(operation)
-        if operation.kind.starts is not None and ago_ns is None:
-            self._tell(
-                Fact(operation.kind.starts, operation.run, operation, operation.attributes, operation.started_ns)
-            )
+        guard.each("signals.started", self._audience.started, operation)
+        starts = operation.kind.starts
+        if starts is not None and ago_ns is None:
+            self._tell(Fact(starts, operation.run, operation, operation.attributes, operation.started_ns))
         return operation
 
     def _tell(self, fact: Fact) -> None:
         fact.run.touched_ns = self.clock_ns()
-        self._audience.happened(fact)
+        guard.each("signals.happened", self._audience.happened[fact.type.name], fact)
 
     def _fail(self, operation: Operation, error: BaseException) -> None:
         operation.error = error

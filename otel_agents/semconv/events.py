@@ -187,4 +187,7 @@ STATE_LOADED: Final = _event("state_loaded", "agents", "The orchestrator's state
 
 LOG: Final = _event("log", "other", "A line for people.", a.FLEX_MESSAGE)
 
+# Types of which one is graver than another; the severity in the row is that of the usual one.
+GRADED: Final = (COMPLETE, AGENT_ERROR)
+
 LIFECYCLE: Final = frozenset(row.name for row in EVENTS if row.family in ("planner", "policy"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from opentelemetry import trace
 from opentelemetry._logs import Logger, SeverityNumber
@@ -18,7 +20,7 @@ from otel_agents.semconv import kinds as k
 from otel_agents.semconv.events import EVENTS
 from otel_agents.semconv.model import EventType
 from otel_agents.signals.logs import Logs
-from tests.signals.recording import Shelf, program, recorded, run, spans, step
+from tests.signals.recording import EPOCH_NS, MS, Shelf, program, recorded, run, spans, step
 
 INFO = ("INFO", SeverityNumber.INFO)
 WARN = ("WARN", SeverityNumber.WARN)
@@ -304,12 +306,35 @@ def test_what_no_processor_wants_is_not_made() -> None:
     assert wanted.names == ["flex.complete"]
 
 
+class Fickle(OnlyErrors):
+    """A processor that takes everything but what comes in its first moments, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def enabled(self, **_: object) -> bool:
+        self.asked += 1
+        return self.asked > 2
+
+
+@pytest.mark.skipif(not hasattr(Logger, "enabled"), reason="needs opentelemetry-api>=1.45: Logger.enabled came with it")
+def test_a_refusal_is_questioned_each_time_and_a_consent_after_a_second() -> None:
+    """A type of event that was refused is asked for again at once; one that was wanted is made for a second."""
+    wanted = Fickle()
+    with recorded(Logs(Shelf(wanted).provider)):
+        for second in (0, 0, 0, 0, 0.999, 1.001, 1.002):
+            RECORDER.wall_ns = partial(int, EPOCH_NS + round(second * 1000) * MS)
+            RECORDER.fact(e.POLICY_UPDATE, {a.FLEX_POLICY_ID: "p"})
+    assert (wanted.asked, wanted.names) == (4, ["flex.policy_update"] * 5)
+
+
 LATER = """
 from opentelemetry._logs import set_logger_provider
 from otel_agents.operation import Identity
 from otel_agents.recorder import RECORDER
 from otel_agents.signals.logs import Logs
-from tests.signals.recording import Shelf, recorded, run
+from tests.signals.recording import EPOCH_NS, MS, Shelf, recorded, run
 logs, shelf = Logs(), Shelf()
 with recorded(logs):
     before = logs.listening()

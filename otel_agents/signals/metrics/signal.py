@@ -94,12 +94,14 @@ class Metrics(Signal):
         if self._instruments.watched is self._observed:
             self._instruments.watched = None
 
+    def hears(self, event: EventType) -> bool:
+        """Only what is counted."""
+        return event.name in self._takes
+
     def happened(self, fact: Fact) -> None:
         """Add what the fact's type says."""
-        takes = self._takes.get(fact.type.name)
-        if takes is not None:
-            for take in takes:
-                take(fact)
+        for take in self._takes.get(fact.type.name, ()):
+            take(fact)
 
     def ended(self, operation: Operation) -> None:
         """Measure the duration, whatever the outcome."""

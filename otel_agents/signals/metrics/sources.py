@@ -47,7 +47,7 @@ OF_FACT: Final[Mapping[str, Read[Fact]]] = MappingProxyType(
     {
         a.FLEX_RUNTIME: attrgetter("run.runtime"),
         a.FLEX_CHANNEL: attrgetter("run.channel"),
-        a.FLEX_CAPABILITY_ID: attrgetter("capability_id"),
+        a.FLEX_CAPABILITY_ID: lambda fact: fact.of_node(a.FLEX_CAPABILITY_ID),
         a.FLEX_OUTCOME: outcome,
         a.FLEX_RUN_STATUS: status,
         a.FLEX_RUN_STATE: state,

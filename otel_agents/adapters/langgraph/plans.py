@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from otel_agents.content import to_json
 from otel_agents.operation import Operation
 from otel_agents.patching.table import Start
 from otel_agents.recorder import RECORDER
@@ -41,15 +42,21 @@ def written(writes: Iterable[tuple[str, Any]]) -> dict[str, object]:
     return {}
 
 
-def told(todos: Any) -> dict[str, object]:
-    """Return what is known of a plan from the todos that a model gave: what they say only where content is captured."""
+def accept_todos(plan: Operation, trigger: str, todos: Any) -> None:
+    """Accept the todos that a model gave as a plan: what they say only in signals for which content is captured."""
     if not isinstance(todos, list):
-        return {}
+        return accept(plan, trigger, {})
+    capture = RECORDER.capture
     nodes = [{"id": str(index), "capabilityId": TODO} for index in range(len(todos))]
-    if RECORDER.capture.events:
-        for node, todo in zip(nodes, todos, strict=True):
-            node["label"] = str(todo["content"])
-    return {a.FLEX_PLAN_NODE_COUNT: len(nodes), a.FLEX_PLAN_NODES: nodes}
+    told = _labelled(nodes, todos) if capture.events and capture.spans else nodes
+    accept(plan, trigger, {a.FLEX_PLAN_NODE_COUNT: len(nodes), a.FLEX_PLAN_NODES: told})
+    if capture.events and not capture.spans:  # past the span, which has only what is set by ``accept``
+        plan.attributes[a.FLEX_PLAN_NODES] = to_json(_labelled(nodes, todos), capture.length)
+    return None
+
+
+def _labelled(nodes: list[dict[str, str]], todos: list[Any]) -> list[dict[str, str]]:
+    return [{**node, "label": str(todo["content"])} for node, todo in zip(nodes, todos, strict=True)]
 
 
 def _nodes(value: Any) -> list[Any] | tuple[Any, ...] | None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from otel_agents.adapters.langgraph import frames as f
 from otel_agents.adapters.langgraph.attempts import tell_failed_attempt
 from otel_agents.adapters.langgraph.frames import Frame, Tool
-from otel_agents.adapters.langgraph.plans import accept, begin_plan, told
+from otel_agents.adapters.langgraph.plans import accept_todos, begin_plan
 from otel_agents.operation import ERROR, OK, PAUSED, Operation
 from otel_agents.patching.table import Call, Start
 from otel_agents.recorder import RECORDER
@@ -97,7 +97,7 @@ def finish_tool(operation: Operation, frame: Frame, *, failed: bool, result: Any
             RECORDER.end(operation, error, ERROR)  # here, since for the host nothing was raised
         return ERROR
     if operation.kind is k.PLAN:
-        accept(operation, f.WRITE_TODOS, told(frame.todos))
+        accept_todos(operation, f.WRITE_TODOS, frame.todos)
     operation.hands_over = operation.hands_over or (f.is_a(result, f.COMMAND) and result.graph is not None)
     return OK
 

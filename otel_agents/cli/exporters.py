@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -33,6 +34,16 @@ class Address(NamedTuple):
         except (OSError, UnicodeError):
             return False
         return True
+
+    @property
+    def in_the_way(self) -> str:
+        """What keeps a server from listening there, "" when nothing does."""
+        try:
+            with socket.create_server(self, family=socket.AF_INET6 if ":" in self.host else socket.AF_INET):
+                return ""
+        except (OSError, UnicodeError) as error:
+            number = error.errno if isinstance(error, OSError) else None
+            return os.strerror(number) if number is not None and number > 0 else str(error)
 
 
 class Shortcut(NamedTuple):
@@ -75,12 +86,8 @@ def protocol_of(endpoint: str, env: Mapping[str, str]) -> str:
 
 def with_prometheus(env: Mapping[str, str], at: Address) -> Shortcut:
     """Show a Prometheus page, unless the port is taken: an exporter that fails to start takes all telemetry along."""
-    try:
-        with socket.create_server(at, family=socket.AF_INET6 if ":" in at.host else socket.AF_INET):
-            pass
-    except OSError as error:
-        problem = f"--prometheus {at}: {error.strerror or error}; there is no Prometheus page. Give another port."
-        return Shortcut(dict(env), problem)
+    if in_the_way := at.in_the_way:
+        return Shortcut(dict(env), f"--prometheus {at}: {in_the_way}; there is no Prometheus page. Give another port.")
     page = {"OTEL_EXPORTER_PROMETHEUS_HOST": at.host, "OTEL_EXPORTER_PROMETHEUS_PORT": str(at.port)}
     return Shortcut(with_exporter(env, "METRICS", "prometheus") | page)
 

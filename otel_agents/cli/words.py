@@ -78,7 +78,8 @@ def _plan(payload: Payload) -> str:
 
 def _passed(field: str, yes: str = "", no: str = "failed") -> Say:
     def say(payload: Payload) -> str:
-        return {True: yes, False: no}.get(payload.get(field), "")  # type: ignore[arg-type]
+        value = payload.get(field)
+        return (yes if value else no) if isinstance(value, bool) else ""
 
     return say
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Final
 
 from otel_agents.cli.checks.finding import Finding, note, ok, problem
 from otel_agents.cli.environment import SIGNALS
-from otel_agents.cli.exporters import PORTS, Address, endpoint_address
+from otel_agents.cli.exporters import MAX_PORT, PORTS, Address, endpoint_address
 
 TRUE: Final = "true"
 NAMES: Final[Mapping[str, str]] = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
@@ -96,16 +95,15 @@ def _reachable(address: Address, signals: list[str]) -> Finding:
 def _page(env: Mapping[str, str]) -> Finding:
     host = env.get("OTEL_EXPORTER_PROMETHEUS_HOST") or PAGE[0]
     port = env.get("OTEL_EXPORTER_PROMETHEUS_PORT") or PAGE[1]
-    if not port.isdigit():
-        return problem(f"OTEL_EXPORTER_PROMETHEUS_PORT={port} is no number", "Give a port such as 9464.")
-    try:
-        with socket.create_server((host, int(port))):
-            return ok(f"the Prometheus page can be served at {host}:{port}")
-    except (OSError, OverflowError) as error:
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) <= MAX_PORT:
+        return problem(f"OTEL_EXPORTER_PROMETHEUS_PORT={port} is no port", "Give a port such as 9464.")
+    address = Address(host, int(port))
+    if in_the_way := address.in_the_way:
         return problem(
-            f"the Prometheus page cannot be served at {host}:{port}: {error}",
+            f"the Prometheus page cannot be served at {address}: {in_the_way}",
             "Stop what listens there (maybe the program itself runs), or set OTEL_EXPORTER_PROMETHEUS_PORT.",
         )
+    return ok(f"the Prometheus page can be served at {address}")
 
 
 def _protocol(env: Mapping[str, str], signal: str) -> str:

@@ -13,6 +13,7 @@ from otel_agents.semconv.agents import FLEX_FACET_PROVENANCE, OURS
 CONTENT: Final = frozenset(row.name for row in OURS if row.content)
 JSON: Final = frozenset(row.name for row in OURS if row.type == "json")
 LISTS: Final = frozenset(row.name for row in OURS if row.type == "string[]")
+READ_CLOSELY: Final = CONTENT | {FLEX_FACET_PROVENANCE}
 EASY: Final = frozenset((bool, float))
 MAX_INT: Final = 2**63
 SHORT_TEXT: Final = 256
@@ -30,12 +31,19 @@ class Cleaner:
         """Return what signals may have of the attributes."""
         cleaned: dict[str, object] = {}
         for name, value in (attributes or {}).items():
-            if value is None or (name in CONTENT and not self._keep_content):
-                continue
-            known = value if _is_easy(name, value) else guard.run("recorder.clean", self._hard, name, value)
-            if known is not None:
+            # Nearly all are short plain text, which every exporter can encode: looked at here, without another call.
+            if type(value) is str and len(value) <= SHORT_TEXT and value.isascii() and name not in READ_CLOSELY:
+                cleaned[name] = value
+            elif (known := self._read(name, value)) is not None:
                 cleaned[name] = known
         return cleaned
+
+    def _read(self, name: str, value: object) -> object:
+        if value is None or (name in CONTENT and not self._keep_content):
+            return None
+        if type(value) in EASY or (type(value) is int and -MAX_INT <= value < MAX_INT):
+            return value
+        return guard.run("recorder.clean", self._hard, name, value)
 
     def _hard(self, name: str, value: object) -> object:
         if name == FLEX_FACET_PROVENANCE:
@@ -47,10 +55,3 @@ class Cleaner:
         if name in CONTENT:
             return clean(value, self._length) if isinstance(value, str) else to_json(value, self._length)
         return scalar(value)
-
-
-def _is_easy(name: str, value: object) -> bool:
-    """Whether the value can go as it is: it can be encoded by every exporter, and nothing in it is to be redacted."""
-    if type(value) is str:
-        return len(value) <= SHORT_TEXT and value.isascii() and name not in CONTENT and name != FLEX_FACET_PROVENANCE
-    return type(value) in EASY or (type(value) is int and -MAX_INT <= value < MAX_INT)

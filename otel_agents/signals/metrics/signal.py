@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
-from typing import Final, cast
+from typing import Any, Final
 
 from opentelemetry import metrics
-from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 
 from otel_agents.operation import Fact, Operation, Run, Signal
@@ -158,7 +157,7 @@ class Metrics(Signal):
                     self._instruments.measures[row.name](0, labels)
 
 
-def _context(operation: Operation | None) -> Context | None:
+def _context(operation: Operation | None) -> Any:
     """Return the context in which an operation is measured: an exemplar then points at its span."""
     trace = operation.trace if operation is not None else None
-    return cast("Context", trace.context) if trace is not None else None
+    return trace.context if trace is not None else None

@@ -8,6 +8,7 @@ from otel_agents.operation import OK, Operation, Run
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import kinds as k
 
+PENDING: Final = 64  # handoffs of one run that may wait for their targets; targets that never start fill no memory
 WORK: Final = (k.PLAN, k.ITERATION, k.PHASE, k.GATE, k.DELIVERY)
 
 

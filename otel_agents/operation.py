@@ -137,7 +137,8 @@ class Operation:
         self.attributes = attributes
         self.late: dict[str, object] | None = None  # set after the start, not yet on the span
         self.links: tuple[str, ...] = ()
-        self._node_around = None if parent is None else parent.node
+        # Of a node nobody asks: it would keep all nodes before it alive where each starts the next in a task.
+        self._node_around = None if parent is None or kind.name == "node" else parent.node
         self.started_ns = 0
         self.began_ns = 0
         self.duration_ns = 0
@@ -177,13 +178,6 @@ class Operation:
         """Add model tokens to this operation."""
         before = self.tokens or (0, 0)
         self.tokens = (before[0] + input_tokens, before[1] + output_tokens)
-
-    def was_left_inside(self, operation: Operation) -> bool:
-        """Whether this operation is over and ran inside another; a generator closed by another task leaves such."""
-        inside: Operation | None = self if self.outcome else None
-        while inside is not None and inside is not operation:
-            inside = inside.parent
-        return inside is not None
 
     def saw(self, error: BaseException) -> bool:
         """Whether an operation inside this one already recorded the exception; remembers nothing of it."""
@@ -269,14 +263,6 @@ current = _CURRENT.get
 set_current = _CURRENT.set
 log_fields = _LOG_FIELDS.get
 set_log_fields = _LOG_FIELDS.set
-
-
-def current_open() -> Operation | None:
-    """Return the nearest operation around that still runs; the last one, when a task outlives them all."""
-    last = around = current()
-    while around is not None and around.outcome:
-        around = around.parent
-    return around or last
 
 
 def outcome_of(error: BaseException | None) -> str:

@@ -12,7 +12,8 @@ from otel_agents import guard
 from otel_agents.audience import Audience
 from otel_agents.cleaning import Cleaner
 from otel_agents.content import Capture, type_name
-from otel_agents.handoffs import arrived, comes_back, is_progress
+from otel_agents.handoffs import PENDING, arrived, comes_back, is_progress
+from otel_agents.lineage import current_open, step_over, was_left_inside
 from otel_agents.operation import (
     ABANDONED,
     ERROR,
@@ -23,7 +24,6 @@ from otel_agents.operation import (
     Run,
     Signal,
     current,
-    current_open,
     outcome_of,
     set_current,
 )
@@ -126,7 +126,7 @@ class Recorder:
         return self._begin(operation)
 
     def start_handoff(self, from_agent: str, to_agent: str) -> None:
-        """Start a handoff that ends when the target's first node starts, or with the run."""
+        """Start a handoff that ends when the target's first node starts, with the run, or when too many wait."""
         inside = current_open()
         around = inside.run.operation if inside is not None else None
         values: dict[str, object] = {a.YOLO_FROM_AGENT: from_agent}
@@ -137,6 +137,8 @@ class Recorder:
             return
         if around is not None:
             around.run.handoffs.append(operation)
+            if len(around.run.handoffs) > PENDING:
+                self.end(around.run.handoffs.pop(0), outcome=ABANDONED)
         else:
             self.end(operation)
 
@@ -158,6 +160,7 @@ class Recorder:
                     Fact(end.event, run, operation, operation.attributes, time_ns, status, operation.duration_ns)
                 )
         guard.each("signals.ended", self._audience.ended, operation)
+        step_over(operation)
         operation.error = None  # a host's exception must not live longer than it would without us
         if operation.kind is k.RUN:
             run.operation = None  # a run and its operation would otherwise wait for the garbage collector
@@ -231,7 +234,7 @@ class Recorder:
     def leave(self, operation: Operation, entered: Entered) -> None:
         """Restore what was current before, unless somebody else took over; never detaches a token."""
         now = current()
-        if now is not operation and now is not None and now.was_left_inside(operation):
+        if now is not operation and now is not None and was_left_inside(now, operation):
             operation = now  # it ended elsewhere and could not take itself away here
         before, carried = entered
         if now is operation:

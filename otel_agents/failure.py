@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from types import CodeType
-from typing import NamedTuple
+from collections import deque
+from typing import Final, NamedTuple
+
+FRAMES: Final = 32  # innermost ones, by which a raised exception is known again
 
 
 class Failure(NamedTuple):
-    """What tells one raised exception from another without holding on to it: host objects must not live longer."""
+    """What tells one raised exception from another without holding on to it: host objects must not live longer.
+
+    Its address and the frames that it left, as far as they were known. Neither would do alone: Python likes to make
+    the next exception where the last one was, and code likes to raise again where it raised before.
+    """
 
     identity: int
-    code: CodeType | None
-    line: int
+    depth: int
+    places: int
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
-        """Return the mark of an exception: its address and the place that raised it."""
-        traceback = error.__traceback__
-        if traceback is None:
-            return cls(id(error), None, 0)
-        while traceback.tb_next is not None:
-            traceback = traceback.tb_next
-        return cls(id(error), traceback.tb_frame.f_code, traceback.tb_lineno)
+        """Return the mark of an exception."""
+        places = _places(error, FRAMES)
+        return cls(id(error), len(places), hash(places))
+
+    def is_of(self, error: BaseException) -> bool:
+        """Whether this is the mark of the exception, which may have left more frames since."""
+        return id(error) == self.identity and hash(_places(error, self.depth)) == self.places
+
+
+def _places(error: BaseException, count: int) -> tuple[tuple[int, int], ...]:
+    """Return the innermost places that an exception left, as code and instruction."""
+    left: deque[tuple[int, int]] = deque(maxlen=count)
+    step = error.__traceback__
+    while step is not None:
+        left.append((id(step.tb_frame.f_code), step.tb_lasti))
+        step = step.tb_next
+    return tuple(left)

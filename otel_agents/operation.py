@@ -181,7 +181,7 @@ class Operation:
 
     def saw(self, error: BaseException) -> bool:
         """Whether an operation inside this one already recorded the exception; remembers nothing of it."""
-        return Failure.of(error) in self.failures
+        return any(mark.is_of(error) for mark in self.failures)
 
     def fail_below(self, error: BaseException) -> None:
         """Remember that an operation inside this one recorded the exception."""

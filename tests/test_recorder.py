@@ -6,11 +6,15 @@ import asyncio
 import gc
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
 
 import pytest
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import StatusCode
 
+import otel_agents
 from otel_agents import questions
 from otel_agents.operation import Identity, Operation, current
 from otel_agents.recorder import RECORDER
@@ -104,6 +108,43 @@ def test_a_new_exception_of_the_outer_operation_is_recorded_there() -> None:
     assert {span.name: len(span.events) for span in telemetry.spans} == {
         "flex.node inner": 1,
         "flex.node outer": 1,
+        "flex.run brief": 0,
+    }
+
+
+def again() -> None:
+    raise ValueError("again")
+
+
+def test_an_exception_raised_where_one_was_raised_before_is_another() -> None:
+    """One that is raised after a swallowed one, by the same line and at the same address, is recorded as well."""
+    with capture() as telemetry, suppress(ValueError), otel_agents.run("brief"), otel_agents.node("outer"):
+        with suppress(ValueError), otel_agents.node("inner"):
+            again()
+        again()
+    status = {span.name: (span.status.status_code, len(span.events)) for span in telemetry.spans}
+    assert status == {
+        "flex.node inner": (StatusCode.ERROR, 1),
+        "flex.node outer": (StatusCode.ERROR, 1),
+        "flex.run brief": (StatusCode.ERROR, 0),
+    }
+
+
+def test_an_exception_that_is_raised_again_is_the_same() -> None:
+    """An exception that somebody kept and raises again, as futures do, was recorded already."""
+
+    def kept() -> BaseException:
+        with otel_agents.node("inner"):
+            again()
+        raise AssertionError
+
+    with capture() as telemetry, suppress(ValueError), otel_agents.run("brief"), otel_agents.node("outer"):
+        with ThreadPoolExecutor(1) as pool:
+            failed = pool.submit(copy_context().run, kept)
+        failed.result()
+    assert {span.name: len(span.events) for span in telemetry.spans} == {
+        "flex.node inner": 1,
+        "flex.node outer": 0,
         "flex.run brief": 0,
     }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import types
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar, cast
 
 from otel_agents import guard
@@ -228,13 +228,11 @@ def _named(ours: Any, host: Any) -> Any:
 
 async def _awaited(watch: Held) -> Any:
     result, watch.unstarted = watch.unstarted, None
-    if result is None:
-        raise RuntimeError("a coroutine runs once")
     watch.enter()
     return watch.finish(await _held(result, watch))
 
 
-async def _held(awaitable: Awaitable[Any], watch: Watch) -> Any:
+async def _held(awaitable: Any, watch: Watch) -> Any:
     """Wait for something; when that raises, the watch has ended with it."""
     try:
         return await awaitable

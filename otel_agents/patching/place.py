@@ -48,10 +48,8 @@ class Place(NamedTuple):
         """Bring the owner's own attribute back to what ``own`` returned before."""
         if value is not MISSING:
             self.put(value)
-        elif self.is_in_class:
-            type.__delattr__(self.owner, self.name)
         else:
-            delattr(self.owner, self.name)
+            type.__delattr__(self.owner, self.name)
 
 
 def find(module: str, path: tuple[str, ...]) -> Place | None:

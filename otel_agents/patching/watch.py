@@ -12,6 +12,7 @@ from otel_agents.patching.collecting import elsewhere, is_collecting, listen
 from otel_agents.patching.table import Call, Parameters, Patch, Start
 from otel_agents.recorder import RECORDER, Entered
 from otel_agents.semconv.kinds import RUN
+from otel_agents.semconv.model import Kind
 
 Ts = TypeVarTuple("Ts")
 AnyWatch = TypeVar("AnyWatch", bound="Watch")
@@ -77,7 +78,7 @@ class Site:
         patch = self.patch
         start = patch.before(watch) if patch.before is not None else NOTHING_KNOWN
         if patch.kind is not None and not (start is not None and start.is_tap):
-            operation = watch.operation = self._start(start) if start is not None else None
+            operation = watch.operation = self._start(start, start.kind or patch.kind) if start is not None else None
             if operation is None:
                 return None
             if patch.started is not None:
@@ -86,10 +87,7 @@ class Site:
             watch.args, watch.kwargs = guard.run(self.at["before"], patch.arguments, watch) or (args, kwargs)
         return watch
 
-    def _start(self, start: Start) -> Operation | None:
-        kind = start.kind or self.patch.kind
-        if kind is None:
-            return None
+    def _start(self, start: Start, kind: Kind) -> Operation | None:
         if kind is RUN:
             identity = start.identity or Identity(self.runtime)
             return RECORDER.start_run(start.subject, identity, start.attributes, links=start.links)

@@ -3,6 +3,8 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import multiprocessing
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -39,6 +41,7 @@ PATHS = [
     "Abstract.method",
     "cached",
 ]
+FORKS = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 and later, with threads about
 SOURCE = "def work(what=None):\n    return what\n"
 
 
@@ -410,6 +413,70 @@ def test_when_the_wrapper_on_top_goes_the_original_comes_back(
         applied.undo()
     rows.node("coro", name="another").undo()
     assert host.plain is original
+
+
+def test_a_closure_is_found_under_two_wrappers(
+    host: ModuleType, monkeypatch: pytest.MonkeyPatch, rows: Rows, told: Told
+) -> None:
+    """A wrapper that came after undo hides nothing, as long as the wrappers say what they wrap."""
+    applied = rows.node("plain")
+    monkeypatch.setattr(host, "plain", covering(host.plain))
+    applied.undo()
+    monkeypatch.setattr(host, "plain", covering(host.plain))
+    on_top = host.plain
+    applied = rows.node("plain")
+    assert host.plain is on_top
+    assert host.plain(1) == ("covered", ("covered", 1))
+    assert told.ends == [("plain", "ok")]
+    applied.undo()
+    monkeypatch.undo()
+    rows.node("plain").undo()
+
+
+def test_a_target_that_was_replaced_is_patched_anew(
+    host: ModuleType, monkeypatch: pytest.MonkeyPatch, rows: Rows, told: Told
+) -> None:
+    """When the closure is nowhere to be found, what stands there now is patched, and restored."""
+    with monkeypatch.context() as others:
+        applied = rows.node("plain")
+        others.setattr(host, "plain", hidden(host.plain))
+        applied.undo()
+        replaced = lambda value: ("replaced", value)  # noqa: E731
+        others.setattr(host, "plain", replaced)
+        applied = rows.node("plain")
+        assert host.plain(1) == ("replaced", 1)
+        applied.undo()
+        assert host.plain is replaced
+    rows.node("plain").undo()
+    assert told.ends == [("plain", "ok")]
+
+
+@FORKS
+def test_a_forked_child_can_apply_and_undo(host: ModuleType, rows: Rows) -> None:
+    """A child that was forked while another thread held the lock still gets on."""
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork on this system")
+    holds, goes = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with applying._lock:
+            holds.set()
+            goes.wait(5)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert holds.wait(5)
+    context = multiprocessing.get_context("fork")
+    child = context.Process(target=_apply_and_undo)
+    child.start()
+    child.join(20)
+    goes.set()
+    thread.join(5)
+    assert child.exitcode == 0
+
+
+def _apply_and_undo() -> None:
+    apply(Rows().adapter(patch("plain"))).undo()
 
 
 def proxied(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

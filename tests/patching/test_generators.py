@@ -411,6 +411,28 @@ def test_iterators_in_disguise_are_followed(told: Told) -> None:
     assert [outcome for _, outcome in told.ends] == [OK, "error"]
 
 
+async def test_async_iterators_in_disguise_are_followed(told: Told) -> None:
+    """The same holds for async iterators."""
+
+    class Stream:
+        def __init__(self) -> None:
+            self.items = iter([1, 2])
+
+        async def __anext__(self) -> int:
+            for item in self.items:
+                return item
+            raise StopAsyncIteration
+
+    site = Site(Patch("here:host", k.NODE), "h", "h", Parameters({}))
+    made = shaped(lambda: Stream(), site, reacting_async)  # noqa: PLW0108 - a function, not a class
+    assert [item async for item in made()] == [1, 2]
+    stepped = made()
+    await stepped.__anext__()
+    with pytest.raises(ValueError, match="thrown"):
+        await stepped.athrow(ValueError("thrown"))
+    assert [outcome for _, outcome in told.ends] == [OK, "error"]
+
+
 class Locked(Signal):
     """Needs a lock for every end, as instruments of a metrics SDK do."""
 

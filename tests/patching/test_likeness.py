@@ -105,6 +105,7 @@ def test_what_was_pickled_patched_is_found_unpatched(host: ModuleType, rows: Row
     assert pickle.loads(patched) is original
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 and later, with threads about
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_patched_functions_run_in_process_pools(host: ModuleType, rows: Rows, told: Told, method: str) -> None:
     """A process pool, whichever way it makes its processes, gets patched functions and bound methods by name."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import inspect
+from concurrent.futures import Future
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -113,6 +114,23 @@ def test_a_call_that_fails_fails(host: ModuleType, rows: Rows, told: Told, shape
         host.makes_value(error)
     assert raised.value is error
     assert told.ends == ([("makes_value", "error")] if shape == "returns_awaitable" else [])
+
+
+def test_a_future_that_is_done_already_ends_at_once(host: ModuleType, rows: Rows, told: Told) -> None:
+    """A future of a pool that is over when the call returns ends the operation there."""
+    rows.node("makes_value", shape="returns_awaitable")
+    future: Future[int] = Future()
+    future.set_result(3)
+    assert host.makes_value(future) is future
+    assert told.ends == [("makes_value", "ok")]
+
+
+def test_a_shape_of_results_is_bare_when_nobody_listens(host: ModuleType, rows: Rows) -> None:
+    """Without a listener the host's own coroutine, generator and manager come out."""
+    rows.node("makes_value", shape="returns_awaitable", before=lambda call: pytest.fail("asked"))
+    own = host.coro()
+    assert host.makes_value(own) is own
+    own.close()
 
 
 # Functions that return something to iterate

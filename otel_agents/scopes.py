@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from otel_agents import guard, pipeline, questions
 from otel_agents.operation import PAUSED, Identity, Operation, current
 from otel_agents.patching.calls import wrap
+from otel_agents.patching.collecting import elsewhere, is_collecting, listen
 from otel_agents.patching.table import Call, Patch, Start
 from otel_agents.recorder import RECORDER, Entered
 from otel_agents.semconv import kinds as k
@@ -142,6 +143,7 @@ class Scope:
 
     def _enter(self) -> None:
         pipeline.ensure()
+        listen()
         identity, links = self._resume()
         if identity is not None:
             self._operation = RECORDER.start_run(self._subject, identity, self._values(), links=links)
@@ -158,7 +160,11 @@ class Scope:
         if operation is None or self._entered is None:
             return
         RECORDER.leave(operation, self._entered)
-        RECORDER.end(operation, error, self._handle.outcome if error is None else "")
+        outcome = self._handle.outcome if error is None else ""
+        if is_collecting():  # a generator that holds this block is being collected
+            elsewhere(RECORDER.end, operation, error, outcome)
+        else:
+            RECORDER.end(operation, error, outcome)
 
     @property
     def _key(self) -> str:

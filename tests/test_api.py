@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -149,6 +151,28 @@ async def test_inside_an_async_generator_closed_by_another_task() -> None:
             pass
     assert telemetry.span("flex.run next").parent is None
     assert telemetry.tree() == ["run brief: ok", "  node held (step): abandoned", "run next: ok"]
+
+
+def test_a_collected_generator_ends_its_operation() -> None:
+    """A scope held by a generator in a cycle ends as abandoned when the collector closes it, in another thread."""
+
+    class Holder:
+        generator: Iterator[int]
+
+    def events(holder: Holder) -> Iterator[int]:
+        with otel_agents.node("held"):
+            yield 1
+
+    with capture() as telemetry:
+        holder = Holder()
+        holder.generator = events(holder)
+        next(holder.generator)
+        del holder
+        gc.collect()
+        deadline = time.monotonic() + 5
+        while not telemetry.spans and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert telemetry.tree() == ["node held (step): abandoned"]
 
 
 def test_exceptions_pass() -> None:

@@ -1,4 +1,4 @@
-"""The commands by name; each stands in a module of its own, which is loaded when it is called."""
+"""The commands by name; must not know what any of them does."""
 
 from __future__ import annotations
 

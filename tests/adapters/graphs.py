@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import operator
 import sys
-import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -106,13 +105,25 @@ def _load(name: str) -> ModuleType:
 crew, scripted = _load("crew"), _load("scripted")
 
 
-def release_notes(checkpointer: Any) -> Any:
-    """Build the graph of the example."""
-    return crew.build(lambda role: scripted.ScriptedModel(role=role), checkpointer)
+class Counting(scripted.ScriptedModel):  # type: ignore[name-defined,misc]
+    """Play a role of the example and keep what each call used."""
+
+    used: Any = None
+
+    def _generate(self, *arguments: Any, **options: Any) -> ChatResult:
+        result: ChatResult = super()._generate(*arguments, **options)
+        self.used.append(result.generations[0].message.usage_metadata)  # type: ignore[attr-defined]
+        return result
 
 
-def in_thread(function: Any, *args: Any) -> threading.Thread:
-    """Start a thread of the user's own."""
-    started = threading.Thread(target=function, args=args)
-    started.start()
-    return started
+def release_notes(checkpointer: Any, used: list[Any] | None = None) -> Any:
+    """Build the graph of the example; `used` receives the usage of each model call."""
+    kept = [] if used is None else used
+    return crew.build(lambda role: Counting(role=role, used=_Uncopied(kept)), checkpointer)
+
+
+class _Uncopied:
+    """Hold a list that a model's validation would otherwise copy."""
+
+    def __init__(self, kept: list[Any]) -> None:
+        self.append = kept.append

@@ -269,16 +269,20 @@ def test_a_guardrail_that_blocks_is_the_failure(telemetry: Telemetry) -> None:
 
 
 @pytest.mark.parametrize(
-    ("guard", "action"),
+    ("limit", "behavior", "action"),
     [
-        (ModelCallLimitMiddleware(run_limit=1, exit_behavior="end"), "end"),
-        (ModelCallLimitMiddleware(run_limit=1, exit_behavior="error"), "fail"),
-        (ToolCallLimitMiddleware(run_limit=1, exit_behavior="continue"), "continue"),
-        (ToolCallLimitMiddleware(run_limit=1, exit_behavior="error"), "fail"),
+        (ModelCallLimitMiddleware, "end", "end"),
+        (ModelCallLimitMiddleware, "error", "fail"),
+        (ToolCallLimitMiddleware, "continue", "continue"),
+        (ToolCallLimitMiddleware, "error", "fail"),
     ],
 )
-def test_limits_are_policies(guard: Any, action: str, telemetry: Telemetry) -> None:
+def test_limits_are_policies(limit: Any, behavior: str, action: str, telemetry: Telemetry) -> None:
     """A limit that was reached acts once, by the way that it ends things."""
+    try:
+        guard = limit(run_limit=1, exit_behavior=behavior)
+    except ValueError:
+        pytest.skip(f"{limit.__name__} of this version of langchain does not know {behavior!r}")
     turn = calls(("ping", {"text": "a"}, "1")), calls(("ping", {"text": "a"}, "2"), ("ping", {"text": "a"}, "3"))
     graph = agent(*turn, "done", tools=[ping], middleware=[guard])
     if action == "fail":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from otel_agents.adapters.langgraph import ADAPTER
-from otel_agents.patching.apply import apply
+from otel_agents.patching.apply import apply, patch_counts
 from otel_agents.testing import Telemetry, capture
 
 
@@ -20,3 +20,4 @@ def telemetry() -> Iterator[Telemetry]:
             yield recorded
         finally:
             applied.undo()
+            assert patch_counts() == {}, "the test applied what it did not undo"

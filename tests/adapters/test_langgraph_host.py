@@ -190,8 +190,9 @@ def test_a_graph_works_across_instrument_and_uninstrument(telemetry: Telemetry) 
     apply(ADAPTER).undo()
     graph.invoke({"x": []})
     assert telemetry.tree() == ["run chain: ok", "  node one (step): ok"]
-    apply(ADAPTER)
+    again = apply(ADAPTER)
     graph.invoke({"x": []})
+    again.undo()
 
     assert telemetry.tree() == ["run chain: ok", "  node one (step): ok"] * 2
 

@@ -31,3 +31,12 @@ def was_left_inside(ended: Operation, operation: Operation) -> bool:
     while inside is not None and inside is not operation:
         inside = inside.parent
     return inside is not None
+
+
+def inherited(parent: Operation | None, names: tuple[str, ...]) -> dict[str, object]:
+    """Return the named attributes as the nearest operation around has them."""
+    found: dict[str, object] = {}
+    while parent is not None and len(found) < len(names):
+        found |= {name: parent.attributes[name] for name in names if name not in found and name in parent.attributes}
+        parent = parent.parent
+    return found

@@ -13,7 +13,7 @@ from otel_agents.audience import Audience
 from otel_agents.cleaning import Cleaner
 from otel_agents.content import Capture, type_name
 from otel_agents.handoffs import PENDING, arrived, comes_back, is_progress
-from otel_agents.lineage import current_open, step_over, was_left_inside
+from otel_agents.lineage import current_open, inherited, step_over, was_left_inside
 from otel_agents.operation import (
     ABANDONED,
     ERROR,
@@ -118,7 +118,10 @@ class Recorder:
             return None
         parent = parent or current_open()
         run = parent.run if parent is not None else self._new_run(Identity(runtime), None)
-        operation = Operation(kind, subject, run, parent, self._clean(attributes))
+        values = self._clean(attributes)
+        if kind.inherits:
+            values = inherited(parent, kind.inherits) | values
+        operation = Operation(kind, subject, run, parent, values)
         operation.ceded = ceded
         if run.handoffs and kind is k.NODE:
             for handoff in arrived(operation):

@@ -300,6 +300,20 @@ def test_pause_and_answer() -> None:
     assert metrics["flex.run.transitions{runtime=langgraph,state=resumed}"] == 1
 
 
+def test_a_phase_knows_its_iteration() -> None:
+    """A phase and a gate carry the number of the iteration around them, unless they are given another."""
+    with capture() as telemetry:
+        iteration = RECORDER.start(k.ITERATION, "", {a.FLEX_ITERATION_NUMBER: 3})
+        assert iteration is not None
+        for kind, values in ((k.PHASE, {}), (k.GATE, {}), (k.GATE, {a.FLEX_ITERATION_NUMBER: 4})):
+            inner = RECORDER.start(kind, "x", values, parent=iteration)
+            assert inner is not None
+            RECORDER.end(inner)
+        RECORDER.end(iteration)
+    told = [event.payload["iteration"] for event in telemetry.events]
+    assert told == [3, 3, 3, 3, 4, 3]
+
+
 def test_nothing_is_current_afterwards() -> None:
     """After the operations no operation is current, and what is left out of turn does not disturb others."""
     with capture():

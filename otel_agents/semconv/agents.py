@@ -173,9 +173,7 @@ FLEX_VALIDATION_RETRIED: Final = _attribute(
 )
 
 # Iterations, phases, gates, delivery
-FLEX_ITERATION_NUMBER: Final = _attribute(
-    "flex.iteration.number", "int", "The iteration, from 1.", field="iteration"
-)
+FLEX_ITERATION_NUMBER: Final = _attribute("flex.iteration.number", "int", "The iteration, from 1.", field="iteration")
 FLEX_ITERATION_MAX: Final = _attribute(
     "flex.iteration.max", "int", "Iterations that the run may take.", field="maxIterations"
 )

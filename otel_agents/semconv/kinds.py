@@ -163,6 +163,7 @@ PHASE: Final = _kind(
         "One phase of an iteration.",
         subject=a.FLEX_PHASE_NAME,
         at_start=(a.FLEX_ITERATION_NUMBER,),
+        inherits=(a.FLEX_ITERATION_NUMBER,),
         at_end=(a.FLEX_PHASE_SUCCESS,),
         starts=e.PHASE_STARTED,
         ends=(End(e.PHASE_COMPLETED, always),),
@@ -176,6 +177,7 @@ GATE: Final = _kind(
         "A gate is checked.",
         subject=a.FLEX_GATE_NAME,
         at_start=(a.FLEX_ITERATION_NUMBER,),
+        inherits=(a.FLEX_ITERATION_NUMBER,),
         at_end=(a.FLEX_GATE_PASSED,),
         ends=(End(e.GATE_CHECKED, always),),
     )

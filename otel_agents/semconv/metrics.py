@@ -41,9 +41,7 @@ RUN_DURATION: Final = _histogram(
     "flex.run.duration", "Duration of a run segment, waits for humans excluded.",
     a.FLEX_RUN_STATUS, a.FLEX_RUNTIME, boundaries=LONG,
 )  # fmt: skip
-RUN_ACTIVE: Final = _metric(
-    "flex.run.active", "observable_updown", "{run}", "Runs that run now.", a.FLEX_RUNTIME
-)
+RUN_ACTIVE: Final = _metric("flex.run.active", "observable_updown", "{run}", "Runs that run now.", a.FLEX_RUNTIME)
 RUN_OLDEST_AGE: Final = _metric(
     "flex.run.oldest.age", "observable_gauge", "s", "Age of the oldest running run.", a.FLEX_RUNTIME
 )
@@ -160,9 +158,7 @@ HANDOFF_LOOPS: Final = _metric(
 DECISIONS: Final = _metric(
     "yolo_decisions_total", "counter", "{decision}", "Decisions.", a.YOLO_AGENT, a.YOLO_DECISION_TYPE
 )
-DECISION_TIME: Final = _histogram(
-    "yolo_decision_time_seconds", "Time to decide.", a.YOLO_AGENT, boundaries=SHORT
-)
+DECISION_TIME: Final = _histogram("yolo_decision_time_seconds", "Time to decide.", a.YOLO_AGENT, boundaries=SHORT)
 ERRORS: Final = _metric(
     "yolo_errors_total", "counter", "{error}", "Errors of agents.", a.YOLO_AGENT, a.YOLO_ERROR_SEVERITY
 )

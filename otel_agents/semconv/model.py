@@ -149,7 +149,8 @@ class Kind:
 
     ``subject`` is the attribute that completes the span name ("" when the name is fixed). ``gen_ai`` maps the node
     kind ("" for kinds that have none) to the GenAI operation. ``duration`` is measured at every end, whatever the
-    outcome. ``at_start`` and ``at_end`` are the kind's own attributes, by when they are known at the latest.
+    outcome. ``inherits`` are attributes taken from the nearest operation around that has them. ``at_start`` and
+    ``at_end`` are the kind's own attributes, by when they are known at the latest.
     """
 
     name: str
@@ -161,6 +162,7 @@ class Kind:
     starts: EventType | None = None
     ends: tuple[End, ...] = ()
     duration: Metric | None = None
+    inherits: tuple[str, ...] = ()
     gen_ai: Mapping[str, GenAi] = field(default_factory=dict)
 
     def span_name(self, subject: object) -> str:

@@ -36,7 +36,7 @@ class OtelAgentsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         providers = {name: options.pop(name, None) for name in PROVIDERS}
         given = options.get("config")
         config = given if isinstance(given, Config) else Config.load(options, strict=False)
-        for problem in config.problems:
+        for problem in (*config.problems, *adapters.problems(config)):
             _logger.warning("%s", problem)
         pipe = pipeline.start(config, **providers, patch_points=apply.patch_counts)
         for adapter in adapters.load(config.adapters) if config.enabled else ():

@@ -88,6 +88,10 @@ def test_a_run_that_is_open_at_exit_is_ended_and_sent(tmp_path: Path) -> None:
         ),
         ({"OTEL_AGENTS_RING_SIZE": "many"}, "OTEL_AGENTS_RING_SIZE: 'many' is no whole number"),
         ({"OTEL_AGENTS_CONFIG": "nowhere.yaml"}, "nowhere.yaml"),
+        (
+            {"OTEL_AGENTS_ADAPTERS": "langgrap"},
+            "OTEL_AGENTS_ADAPTERS: there is no adapter 'langgrap'. Did you mean langgraph?",
+        ),
         ({"OTEL_AGENTS_PAUSE_STORE": "sqlite:////nowhere/p.db"}, "OTEL_AGENTS_PAUSE_STORE=sqlite:... cannot be opened"),
     ],
 )

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Final, Protocol
+from typing import Final
 
+from otel_agents.config import Config, Problem, Selection
+from otel_agents.config.problem import suggestion
 from otel_agents.patching.table import Adapter
-
-
-class Selection(Protocol):
-    """Which adapters the settings ask for."""
-
-    def allows(self, name: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +36,18 @@ def load(selection: Selection) -> Iterator[Adapter]:
             module, _, name = row.place.partition(":")
             adapter: Adapter = getattr(import_module(module), name)
             yield adapter
+
+
+def problems(config: Config) -> list[Problem]:
+    """Return what is wrong with the selection: names that no adapter has."""
+    known = sorted(row.name for row in ADAPTERS)
+    otherwise = f"Known are {', '.join(known)}."
+    return [
+        Problem(
+            "adapters",
+            config.source_of("adapters"),
+            f"there is no adapter {name!r}",
+            suggestion(name, known, otherwise=otherwise),
+        )
+        for name in sorted(config.adapters.named - {*known})
+    ]

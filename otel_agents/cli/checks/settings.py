@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from otel_agents import adapters
 from otel_agents.cli.checks.finding import Finding, ok, problem
 from otel_agents.config import Config
 from otel_agents.pauses import open_pauses
@@ -12,9 +13,10 @@ from otel_agents.pauses import open_pauses
 def settings(env: Mapping[str, str]) -> Iterator[Finding]:
     """Look whether every OTEL_AGENTS_* setting can be read and used."""
     config = Config.load(environ=env, strict=False)
-    for each in config.problems:
+    wrong = [*config.problems, *adapters.problems(config)]
+    for each in wrong:
         yield problem(f"{each.place}: {each.what}", each.fix)
-    if not config.problems:
+    if not wrong:
         yield ok("the settings of otel-agents can be read")
     if not config.enabled:
         yield problem(f"otel-agents is switched off by {config.source_of('enabled')}", "Set OTEL_AGENTS_ENABLED=true.")

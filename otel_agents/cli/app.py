@@ -26,7 +26,8 @@ def _version(is_asked: bool) -> None:  # noqa: FBT001  # typer calls it so
 
 @app.callback()
 def _main(
-    version: Annotated[  # noqa: FBT002  # a flag
+    *,
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:

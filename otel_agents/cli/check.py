@@ -24,7 +24,8 @@ FOUND_PROBLEM: Final = 1
 
 
 def check(
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,  # noqa: FBT002  # a flag
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Look whether telemetry of a program started here would be sent, and say what to do where not.
 

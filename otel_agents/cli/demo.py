@@ -10,7 +10,7 @@ import sys
 import tempfile
 import urllib.request
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from otel_agents.cli import environment, words
-from otel_agents.cli.run import NAME, fail, say, shortcut
+from otel_agents.cli.run import fail, say, shortcut
 
 if TYPE_CHECKING:
     from otel_agents.cli.child import Child
@@ -51,6 +51,7 @@ class Decision(StrEnum):
 
 
 def demo(
+    *,
     mode: Annotated[Mode, typer.Option(help="How the graph is called.")] = Mode.INVOKE,
     pace: Annotated[float, typer.Option(metavar="SECONDS", min=0.0, help="How long a model call takes.")] = 0.3,
     decision: Annotated[
@@ -60,6 +61,9 @@ def demo(
         str | None, typer.Option(metavar="[HOST:]PORT", help="Show a Prometheus page; all in one process, which stays.")
     ] = None,
     otlp: Annotated[str | None, typer.Option(metavar="ENDPOINT", help="Send traces, metrics and logs there.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Events as JSON lines on stderr, the sums as the last one.")
+    ] = False,
 ) -> None:
     """Watch a LangGraph program that nobody instrumented: no key, no network, a script plays the model.
 
@@ -73,7 +77,7 @@ def demo(
     from otel_agents.cli.child import exit_like
 
     with tempfile.TemporaryDirectory(prefix="otel-agents-demo-") as folder:
-        stage = Stage(Path(folder), ["--mode", mode.value, "--pace", str(pace)], decision)
+        stage = Stage(Path(folder), ["--mode", mode.value, "--pace", str(pace)], decision, as_json=as_json)
         env = shortcut(dict(os.environ), prometheus=prometheus, otlp=otlp)
         has_page = bool(prometheus) and "OTEL_EXPORTER_PROMETHEUS_PORT" in env
         status = stage.play_with_page(env) if has_page else stage.play(env)
@@ -84,7 +88,7 @@ def demo(
 class Stage:
     """One showing: the program, its files, what is told of it and how that is shown."""
 
-    def __init__(self, folder: Path, options: list[str], decision: Decision | None) -> None:
+    def __init__(self, folder: Path, options: list[str], decision: Decision | None, *, as_json: bool) -> None:
         from otel_agents.cli.story import Story
         from otel_agents.cli.views import choose
 
@@ -94,7 +98,8 @@ class Stage:
         self._decision = decision
         self._is_scraped = False
         self.story: Story = Story()
-        self.view: View = choose(self.story, sys.stderr)
+        self.view: View = choose(self.story, sys.stderr, as_json=as_json)
+        self._say: Callable[[str], None] = _nothing if as_json else say
 
     def play(self, env: Mapping[str, str]) -> int:
         """Play until the human is asked, then the rest in another process; returns the exit status."""
@@ -120,7 +125,7 @@ class Stage:
 
         script = str((SHIPPED if SHIPPED.is_dir() else BESIDE) / "app.py")
         command = [script, *self._options, *options]
-        say(f"python {shlex.join(['app.py', *self._options[:4], *options])}")
+        self._say(f"python {shlex.join(['app.py', *self._options[:4], *options])}")
         started = [sys.executable, *(["-m", "otel_agents.cli.stay"] if stay else []), *command]
         named = {"OTEL_SERVICE_NAME": "release-notes", **env}
         status = watch(
@@ -149,7 +154,7 @@ class Stage:
             lines = answer.read().decode().splitlines()
         typer.echo("\n".join(_told(lines)))
         if sys.stderr.isatty():
-            say(f"{self._page} stays until Ctrl-C")
+            self._say(f"{self._page} stays until Ctrl-C")
         else:
             child.send(signal.SIGTERM)
 
@@ -158,7 +163,9 @@ class Stage:
         processes = len(set(self.story.processes))
         if len(ids) == 1 and self.story.waited_s:
             waited = words.duration(self.story.waited_s)
-            say(f"one run, {next(iter(ids))}, in {words.count(processes, 'process', 'processes')}; it waited {waited}")
+            self._say(
+                f"one run, {next(iter(ids))}, in {words.count(processes, 'process', 'processes')}; it waited {waited}"
+            )
 
 
 def _told(page: list[str]) -> list[str]:
@@ -174,4 +181,5 @@ def _has(module: str) -> bool:
         return False
 
 
-__all__ = ["NAME", "Decision", "Mode", "Stage", "demo"]
+def _nothing(text: str) -> None:
+    pass

@@ -24,10 +24,11 @@ FOUND_MISSING: Final = 1
 
 
 def patches(
-    resolve: Annotated[  # noqa: FBT002  # a flag
+    *,
+    resolve: Annotated[
         bool, typer.Option("--import", help="Import the frameworks and look for every target; without it all wait.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """List every patch point of every adapter with its state and the versions tested.
 

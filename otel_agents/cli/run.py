@@ -7,14 +7,11 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
 from otel_agents.cli import environment, exporters
-
-if TYPE_CHECKING:
-    from otel_agents.cli.story import Story
 
 NAME: Final = "otel-agents"
 USAGE: Final = 2
@@ -26,15 +23,14 @@ UNWATCHED: Final = (
 
 def run(
     command: Annotated[list[str], typer.Argument(metavar="PROGRAM", help="The program, after --.")],
+    *,
     prometheus: Annotated[
         str | None, typer.Option(metavar="[HOST:]PORT", help="Show its metrics on a Prometheus page.")
     ] = None,
     otlp: Annotated[
         str | None, typer.Option(metavar="ENDPOINT", help="Send traces, metrics and logs there as well.")
     ] = None,
-    as_json: Annotated[  # noqa: FBT002  # a flag
-        bool, typer.Option("--json", help="Events as JSON lines, the sums as the last one.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines, the sums as the last one.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Show it in a file, not on stderr.")
     ] = None,
@@ -111,8 +107,3 @@ def fail(text: str) -> NoReturn:
     """Tell the user what is wrong with the call, and exit with 2."""
     say(text)
     raise typer.Exit(USAGE)
-
-
-def started(story: Story) -> bool:
-    """Whether any process of the program has loaded us."""
-    return bool(story.processes)

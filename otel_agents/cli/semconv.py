@@ -37,8 +37,9 @@ class Sheet(NamedTuple):
 
 
 def semconv(
+    *,
     format_: Annotated[Format, typer.Option("--format", "-f", help="How to print it.")] = Format.TABLE,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Print every name: kinds of operation, metrics, events, attributes.
 

@@ -14,6 +14,7 @@ import textwrap
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 import pyte
 
@@ -71,6 +72,15 @@ class Window:
         self._emulated = pyte.HistoryScreen(COLUMNS, ROWS, history=5000)
         self._stream = pyte.ByteStream(self._emulated)
         self._is_over = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leave no process behind when a test fails."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self.wait()
 
     def press(self, keys: str) -> None:
         """Type on the keyboard."""

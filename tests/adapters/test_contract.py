@@ -18,6 +18,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from otel_agents import adapters, guard
 from otel_agents.adapters import ADAPTERS, Row
+from otel_agents.config import Selection
 from otel_agents.operation import current
 from otel_agents.patching.apply import Applied, apply, patch_counts, release
 from otel_agents.patching.place import Place, chain, find
@@ -28,18 +29,13 @@ from otel_agents.testing import capture
 from tests.need import missing
 
 
-class Only:
-    """A selection of some adapters."""
-
-    def __init__(self, *names: str) -> None:
-        self.names = names
-
-    def allows(self, name: str) -> bool:
-        return name in self.names
+def only(*names: str) -> Selection:
+    """Return the selection of these adapters."""
+    return Selection(only=frozenset(names))
 
 
 def _load(name: str) -> Adapter:
-    (adapter,) = adapters.load(Only(name))
+    (adapter,) = adapters.load(only(name))
     return adapter
 
 
@@ -121,8 +117,8 @@ def test_names_are_unique() -> None:
 
 def test_only_what_is_allowed_is_loaded() -> None:
     """The selection decides, the table gives the order."""
-    assert list(adapters.load(Only())) == []
-    assert [adapter.name for adapter in adapters.load(Only(*(row.name for row in reversed(ADAPTERS))))] == [
+    assert list(adapters.load(only())) == []
+    assert [adapter.name for adapter in adapters.load(only(*(row.name for row in reversed(ADAPTERS))))] == [
         row.name for row in ADAPTERS
     ]
 

@@ -43,13 +43,19 @@ def written(writes: Iterable[tuple[str, Any]]) -> dict[str, object]:
 
 
 def accept_todos(plan: Operation, trigger: str, todos: Any) -> None:
-    """Accept the todos that a model gave as a plan: what they say only in signals for which content is captured."""
+    """Accept the todos that a model gave as a plan. The nodes of the first plan are told; of later ones their number.
+
+    What the todos say is told only in signals for which content is captured.
+    """
     if not isinstance(todos, list):
         return accept(plan, trigger, {})
+    count = {a.FLEX_PLAN_NODE_COUNT: len(todos)}
+    if plan.run.plan_version is not None:
+        return accept(plan, trigger, count)
     capture = RECORDER.capture
     nodes = [{"id": str(index), "capabilityId": TODO} for index in range(len(todos))]
     told = _labelled(nodes, todos) if capture.events and capture.spans else nodes
-    accept(plan, trigger, {a.FLEX_PLAN_NODE_COUNT: len(nodes), a.FLEX_PLAN_NODES: told})
+    accept(plan, trigger, {**count, a.FLEX_PLAN_NODES: told})
     if capture.events and not capture.spans:  # past the span, which has only what is set by ``accept``
         plan.attributes[a.FLEX_PLAN_NODES] = to_json(_labelled(nodes, todos), capture.length)
     return None

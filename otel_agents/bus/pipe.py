@@ -41,7 +41,7 @@ def attach(hub: Hub, fd: int) -> Callable[[], None] | None:
     Returns:
         A function that ends it, or None when `fd` is no such pipe.
     """
-    pipe = Pipe.open(fd)
+    pipe = Pipe.open(hub, fd)
     if pipe is None:
         return None
     _pipes.add(pipe)
@@ -66,13 +66,27 @@ def line(event: Event) -> dict[str, object]:
 class Pipe:
     """The writing end of a pipe. Never blocks for longer than its patience, never raises for a pipe that is gone."""
 
-    __slots__ = ("__weakref__", "_fd", "_limit", "_lost", "_poll", "_rest", "_same", "_stalled", "leave")
+    __slots__ = (
+        "__weakref__",
+        "_dropped",
+        "_fd",
+        "_hub",
+        "_limit",
+        "_lost",
+        "_poll",
+        "_rest",
+        "_same",
+        "_stalled",
+        "leave",
+    )
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, hub: Hub, fd: int) -> None:
+        self._hub = weakref.ref(hub)  # which holds us
         self._fd = fd
         self._same = os.fstat(fd)
         self._limit = LINE_BYTES
         self._rest = b""  # of a line that was written in part
+        self._dropped = 0  # by the hub, since we were too slow; among the lost ones
         self._lost = 0
         self._stalled = False
         self._poll = select.poll()
@@ -81,7 +95,7 @@ class Pipe:
         os.set_blocking(fd, False)
 
     @classmethod
-    def open(cls, fd: int) -> Pipe | None:
+    def open(cls, hub: Hub, fd: int) -> Pipe | None:
         """Return the pipe behind a file descriptor, or None when that is not the writing end of one."""
         if os.name != "posix":
             return None
@@ -89,12 +103,13 @@ class Pipe:
 
         try:
             is_pipe = stat.S_ISFIFO(os.fstat(fd).st_mode)
-            return cls(fd) if is_pipe and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY else None
+            return cls(hub, fd) if is_pipe and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY else None
         except (OSError, OverflowError, ValueError):
             return None
 
     def send(self, event: Event) -> None:
         """Write an event."""
+        self._count_dropped()
         fields = line(event)
         text = to_json(fields)
         if len(text) >= self._limit:
@@ -118,7 +133,13 @@ class Pipe:
     def renew(self) -> None:
         """Begin anew in a forked child: the rest of a line and the count of lost ones are the parent's."""
         self.fork()
-        self._rest, self._lost = b"", 0
+        self._rest, self._lost, self._dropped = b"", 0, 0
+
+    def _count_dropped(self) -> None:
+        hub = self._hub()
+        dropped = hub.dropped.get(NAME, 0) if hub is not None else 0
+        self._lost += max(dropped - self._dropped, 0)
+        self._dropped = dropped
 
     def _write(self, text: str) -> None:
         if not os.path.samestat(self._same, os.fstat(self._fd)):  # closed by the host, and the number used again

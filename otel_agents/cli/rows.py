@@ -18,6 +18,7 @@ UNENDED: Final = "unended"  # the program is over, and it was still running
 MAX_ROOTS: Final = 50
 MAX_CHILDREN: Final = 100
 MAX_ROWS: Final = 3000
+MAX_UNKEPT: Final = 10_000  # open rows that are not kept, and are watched for their end
 MAX_FAILURES: Final = 20  # failed children that are kept beyond that
 
 
@@ -83,6 +84,7 @@ class Tree:
     def __init__(self) -> None:
         self.top = Row("program", "", 0.0)
         self._rows: dict[str, Row] = {}
+        self._unkept: dict[str, Row] = {}  # open ones
         self._kept = 0
 
     @property
@@ -92,7 +94,7 @@ class Tree:
 
     def find(self, key: str) -> Row | None:
         """Return a row that was planted under this key and is not forgotten."""
-        return self._rows.get(key)
+        return self._rows.get(key) or self._unkept.get(key)
 
     def plant(self, row: Row, around: Row | None) -> None:
         """Add a row to its parent, or as a root."""
@@ -105,8 +107,10 @@ class Tree:
             self._insert(row, parent)
         else:
             parent.hidden[row.status] += 1
-        if row.key and (row.is_kept or row.is_open):
+        if row.key and row.is_kept:
             self._rows[row.key] = row
+        elif row.key and row.is_open:
+            self._watch(row)
 
     def change(self, row: Row, status: str) -> None:
         """Give a row another status."""
@@ -114,13 +118,24 @@ class Tree:
         if row.is_kept or row.parent is None:
             return
         row.parent.hidden[before] -= 1
+        self._unkept.pop(row.key, None)
         if status == ERROR and self._has_room(row.parent):
             row.is_kept = True
             self._insert(row, row.parent)
             return
         row.parent.hidden[status] += 1
-        if not row.is_open:
-            self._rows.pop(row.key, None)
+
+    def settle(self, run_id: str, status: str) -> None:
+        """Give all rows of a run that still run another status."""
+        kept = [row for root in self.roots for row in root.every() if row.run_id == run_id]
+        for row in [*kept, *(row for row in self._unkept.values() if row.run_id == run_id)]:
+            if row.status == RUNNING:
+                self.change(row, status)
+
+    def _watch(self, row: Row) -> None:
+        if len(self._unkept) >= MAX_UNKEPT:
+            self.change(next(iter(self._unkept.values())), UNTOLD)
+        self._unkept[row.key] = row
 
     def _insert(self, row: Row, parent: Row) -> None:
         siblings, place = parent.children, len(parent.children)

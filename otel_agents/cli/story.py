@@ -129,7 +129,7 @@ class Story:
         self.tree.change(row, status)
         self._sum(line, place)
         if place.kind == RUN.name:
-            self._settle(row)
+            self.tree.settle(row.run_id, UNTOLD)  # what ran inside and was not told of is over, too
         if place.kind == HITL.name:
             self._close_question(line, row)
         return Told(row, status, time_s)
@@ -141,12 +141,6 @@ class Story:
             self.nodes[str(line.get("status"))] += 1
         if not place.parent and place.tokens is not None:
             self.tokens = (self.tokens[0] + place.tokens[0], self.tokens[1] + place.tokens[1])
-
-    def _settle(self, run: Row) -> None:
-        """A run is over: so is what ran inside and was not told of."""
-        for row in run.every():
-            if row.status == RUNNING:
-                self.tree.change(row, UNTOLD)
 
     def _fail(self, line: Line, row: Row | None) -> None:
         if row is not None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -195,3 +196,24 @@ def test_forked_processes_share_the_pipe_line_by_line(ends: tuple[int, int]) -> 
     for one in told:
         by_process.setdefault(one["id"].split("-")[0], []).append(one["payload"]["number"])
     assert sorted(by_process.values()) == [[*range(30)], [*range(30)]]
+
+
+def test_what_the_hub_dropped_for_us_is_told_as_lost(ends: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that publishes faster than the pipe takes loses the oldest events, and the reader hears how many."""
+    monkeypatch.setattr(pipe, "QUEUE_SIZE", 5)
+    small = Hub()
+    pipe.attach(small, ends[1])
+    gate = threading.Event()
+    small.subscribe(lambda one: gate.wait(LONG_S), name="gate", queue_size=1000)
+    for number in range(100):
+        small.publish(numbered(number))
+    gate.set()
+    assert small.flush(LONG_S)
+    small.publish(numbered(100))
+    assert small.flush(LONG_S)
+
+    told = _lines(ends[0])
+    shown = [one["payload"]["number"] for one in told if "payload" in one]
+    assert sum(one["lost"] for one in told if "lost" in one) == 101 - len(shown) > 0
+    assert shown[-1] == 100
+    small.close(LONG_S)

@@ -243,6 +243,22 @@ def test_exporters_that_the_user_set_keep_working() -> None:
     assert "✓ notes" in done.stderr
 
 
+def test_a_huge_run_is_told_whole_and_shown_in_part() -> None:
+    """Of three thousand nodes all are counted, and the tree has a few lines."""
+    body = """
+        import otel_agents
+        with otel_agents.run("flood"):
+            for number in range(3000):
+                with otel_agents.node(f"n{number}"):
+                    pass
+    """
+    shown = call("run", "--", *program(body)).stderr.splitlines()
+
+    assert shown[-1] == "otel-agents: 1 run (1 completed), 3000 nodes"
+    assert shown[-3] == "└─ … 2980 more: 2980 ok"
+    assert len(shown) == 6002 + 1 + 22 + 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -249,3 +249,18 @@ def test_memory_stays_bounded_over_runs_without_end() -> None:
     assert story.tree.top.hidden == Counter(ok=1000 - rows.MAX_ROOTS)
     assert len(story.tree._rows) == 2 * rows.MAX_ROOTS
     assert story.runs == Counter(completed=1000)
+
+
+def test_lost_ends_do_not_keep_rows_for_ever() -> None:
+    """Of nodes whose end was lost a bounded number is watched; with the run all of them are over."""
+    lines = [line("start", 0, run()), *[_start(n, f"n{n}", n) for n in range(2, 15_002)]]
+    story = story_of(lines)
+    [root] = story.tree.roots
+    assert len(story.tree._unkept) == rows.MAX_UNKEPT
+
+    story.add(line("complete", 20_000, run(), status="completed", durationMs=1.0))
+
+    assert +root.hidden == Counter(untold=15_000 - rows.MAX_CHILDREN)
+    assert {row.status for row in root.children} == {"untold"}
+    assert story.tree._unkept == {}
+    assert story.finish() == []

@@ -11,6 +11,8 @@ from langchain.agents.middleware import TodoListMiddleware
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
+from otel_agents.patching.apply import apply
+from otel_agents.patching.threads import THREADS
 from otel_agents.testing import Telemetry
 from tests.adapters.graphs import release_notes, thread
 
@@ -209,6 +211,17 @@ def test_example_in_parallel_has_the_same_branches(mode: str, telemetry: Telemet
 
     assert branches(telemetry.tree()) == branches(TREE)
     assert sorted(_words(telemetry)) == sorted(STORY.split())
+
+
+def test_carrying_operations_into_threads_changes_nothing_here(telemetry: Telemetry) -> None:
+    """LangGraph carries its context into its threads by itself: with the threads adapter the tree is the same."""
+    carrying = apply(THREADS)
+    try:
+        _play("invoke")
+    finally:
+        carrying.undo()
+
+    assert telemetry.tree() == TREE
 
 
 def test_spans_of_a_run_are_one_trace_and_the_resumed_run_links_to_the_paused_one(telemetry: Telemetry) -> None:

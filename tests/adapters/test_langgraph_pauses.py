@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, Send, interrupt
@@ -105,6 +106,38 @@ def test_a_breakpoint_is_a_question_that_going_on_approves(where: Any, waits_at:
     assert facts(telemetry) == ["start", ("asked", waits_at), "awaiting_hitl", "resumed", "approved", "completed"]
     assert {event.run_id for event in telemetry.events} == {"run-1"}
     assert pending() == 0
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_breakpoint_deep_inside_is_a_question_of_the_run(by_hand: bool, telemetry: Telemetry) -> None:
+    """A graph inside that stops at a breakpoint stops the run, which waits and goes on as a whole."""
+    inner = chain(done, name="inner", interrupt_before=["done"])
+    graph = asking(("outer", lambda state: inner.invoke({"x": []})) if by_hand else ("outer", inner))
+    graph.invoke({"x": []}, thread())
+    assert pending() == 1
+    graph.invoke(None, thread())
+
+    assert facts(telemetry) == ["start", ("asked", "done"), "awaiting_hitl", "resumed", "approved", "completed"]
+    assert pending() == 0
+
+
+def test_a_tool_that_asks_is_paused_until_it_is_answered(telemetry: Telemetry) -> None:
+    """A tool that interrupts has not run: it is paused, and runs when the answer is there."""
+
+    @tool
+    def confirm(text: str) -> str:
+        """Ask."""
+        return str(interrupt(text))
+
+    graph = agent(calls(("confirm", {"text": "?"}, "c1")), "done", tools=[confirm], checkpointer=InMemorySaver())
+    graph.invoke({"messages": [("user", "hi")]}, thread())
+    graph.invoke(Command(resume={"type": "accept"}), thread())
+
+    assert facts(telemetry) == ["start", ("asked", "confirm"), "awaiting_hitl", "resumed", "approved", "completed"]
+    assert [line for line in telemetry.tree() if "confirm" in line] == [
+        "  node confirm (tool): paused",
+        "  node confirm (tool): ok",
+    ]
 
 
 def test_several_questions_are_answered_one_by_one(telemetry: Telemetry) -> None:

@@ -63,9 +63,9 @@ def shape_of(task: Any) -> Shape | None:
     known = _known.get(id(proc))
     if known is not None and known[0]() is proc:
         return known[1]
-    shape = _look(task)
-    key = id(proc)
-    _known[key] = (weakref.ref(proc, lambda _: _known.pop(key, None)), shape)
+    shape, key = _look(task), id(proc)
+    if type(proc).__weakrefoffset__:
+        _known[key] = (weakref.ref(proc, lambda _: _known.pop(key, None)), shape)
     return shape
 
 

@@ -20,9 +20,10 @@ from otel_agents import adapters, recording, testing
 from otel_agents.cli.app import app
 from otel_agents.config import Selection, settings_markdown
 from otel_agents.patching.table import Adapter, Patch
-from otel_agents.scopes import KEYWORDS, Handle, Scope
+from otel_agents.scopes import Handle, Scope
 from otel_agents.semconv import export
 from otel_agents.semconv.events import EVENTS
+from otel_agents.semconv.kinds import KINDS
 from otel_agents.semconv.model import EventType
 
 ROOT: Final = Path(__file__).parents[1]
@@ -36,6 +37,7 @@ TYPES: Final[Mapping[str, str]] = {
     "json": "object",
 }
 INDENT: Final = "    "
+WIDTH: Final = 100
 
 
 def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -73,14 +75,23 @@ def _parameters(function: Callable[..., object]) -> Iterator[tuple[str, str, str
     hints = get_type_hints(function, include_extras=True)
     for parameter in inspect.signature(function).parameters.values():
         type_, info = get_args(hints[parameter.name])
-        names = info.param_decls or [f"--{parameter.name.replace('_', '-')}"]
         metavar = info.metavar or _values(type_)
         if parameter.default is inspect.Parameter.empty:
             yield f"`{metavar}`", "", info.help
         else:
             default = getattr(parameter.default, "value", parameter.default)
             shown = "" if default in (None, False) else f"`{default}`"
-            yield ", ".join(f"`{f'{each} {metavar}'.strip()}`" for each in names), shown, info.help
+            yield (
+                ", ".join(f"`{f'{each} {metavar}'.strip()}`" for each in _names(parameter.name, info)),
+                shown,
+                info.help,
+            )
+
+
+def _names(name: str, info: Any) -> list[str]:
+    """Return the names of an option; Typer keeps the first that is given as if it were the default."""
+    given = [each for each in (info.default, *(info.param_decls or ())) if isinstance(each, str)]
+    return given or [f"--{name.replace('_', '-')}"]
 
 
 def _values(type_: Any) -> str:
@@ -93,27 +104,35 @@ def _values(type_: Any) -> str:
 
 
 def scopes() -> str:
-    """Describe every kind of the manual API, with what may be set inside."""
-    made = [name for name in otel_agents.__all__ if name in KEYWORDS]
-    return "\n".join(_function(name, getattr(otel_agents, name), KEYWORDS[name]) for name in sorted(made, key=_place))
+    """Describe every kind of the manual API."""
+    return "\n".join(_function(kind.name, getattr(otel_agents, kind.name)) for kind in KINDS)
 
 
-def _place(name: str) -> int:
-    return list(KEYWORDS).index(name)
+def _function(name: str, function: Callable[..., object]) -> str:
+    return f"### {name}\n\n```text\n{signature(name, function)}\n```\n\n{sentences(function.__doc__ or '')}\n"
 
 
-def _function(name: str, function: Callable[..., object], keywords: Mapping[str, str] | None = None) -> str:
-    parts = [f"### {name}", f"```text\n{name}{signature(function)}\n```", sentences(function.__doc__ or "")]
-    if keywords:
-        parts.append("Keywords of `set`: " + ", ".join(f"`{each}`" for each in keywords) + ".")
-    return "\n\n".join(parts) + "\n"
+def signature(name: str, function: Callable[..., object], *, width: int = WIDTH) -> str:
+    """Return a signature as a person reads it: without quotes and modules; beyond the width, with a line each."""
+    shown = inspect.signature(function)
+    parameters = [_parameter(each) for each in shown.parameters.values() if each.name != "self"]
+    named = [index for index, each in enumerate(shown.parameters.values()) if each.kind is each.KEYWORD_ONLY]
+    if named:
+        parameters.insert(named[0] - (len(shown.parameters) - len(parameters)), "*")
+    end = f") -> {_type(shown.return_annotation)}"
+    line = f"{name}({', '.join(parameters)}{end}"
+    return line if len(line) <= width else "\n".join([f"{name}(", *(f"{INDENT}{each}," for each in parameters), end])
 
 
-def signature(function: Callable[..., object]) -> str:
-    """Return a signature as a person reads it: no quotes, no module names."""
-    text = str(inspect.signature(function)).replace("'", "").replace('"', "'")
-    text = re.sub(r"\(self(, )?", "(", text)
-    return re.sub(r"\b(?:\w+\.)+(?=[A-Z])", "", text)
+def _parameter(each: inspect.Parameter) -> str:
+    text = f"{'**' if each.kind is each.VAR_KEYWORD else ''}{each.name}: {_type(each.annotation)}"
+    if each.default is each.empty:
+        return text
+    return f"{text} = {each.default!r}" if isinstance(each.default, str | int | float | None) else f"{text} = ..."
+
+
+def _type(annotation: object) -> str:
+    return re.sub(r"\b(?:\w+\.)+(?=[A-Z])", "", str(annotation))
 
 
 def others() -> str:
@@ -136,7 +155,7 @@ def _members(cls: type) -> str:
     for name, member in vars(cls).items():
         if name.startswith("_") or not (inspect.isfunction(member) or isinstance(member, property)):
             continue
-        shown = f"{name}{signature(member)}" if inspect.isfunction(member) else name
+        shown = signature(name, member, width=WIDTH * 2) if inspect.isfunction(member) else name
         rows.append((f"`{shown}`", " ".join(sentences(member.__doc__ or "").split())))
     return f"`{cls.__name__}`: {sentences(cls.__doc__ or '')}\n\n" + table(("member", "meaning"), rows)
 

@@ -32,6 +32,8 @@ def run(
 
     ``thread_id`` is the key under which a paused run is found again, by this process or, with a shared
     ``OTEL_AGENTS_PAUSE_STORE``, by another: the resumed run keeps its id and links to the paused one.
+
+    Set ``reason``, ``iterations`` and ``metrics`` before it ends, ``version`` when its plan changed elsewhere.
     """
     identity = Identity(runtime, run_id, correlation_id, work_order_id, session_id, channel, plan_version)
     fields = {"thread_id": thread_id, "strategy": strategy, "max_iterations": max_iterations, "goal": goal}
@@ -41,8 +43,8 @@ def run(
 def plan(*, phase: str = "initial", attempt: int = 1) -> Scope:
     """A planner makes (``initial``) or changes (``replan``, ``resume``) a plan; attempts count from 1.
 
-    Set ``version`` and ``node_count`` when it is accepted, ``previous_version`` and ``trigger`` when it replaces one,
-    ``diagnostic_count`` and ``codes`` when it is rejected.
+    Set ``version``, ``node_count`` and ``nodes`` when it is accepted, ``previous_version`` and ``trigger`` when it
+    replaces one, ``diagnostic_count`` and ``codes`` when it is rejected.
     """
     return Scope(k.PLAN, "", {"phase": phase, "attempt": attempt})
 
@@ -55,7 +57,7 @@ def node(
     label: str | None = None,
     facet_provenance: Mapping[str, object] | None = None,
 ) -> Scope:
-    """A node is executed with all its attempts; ``kind`` is agent, tool or step."""
+    """A node is executed with all its attempts; ``kind`` is agent, tool or step. Set ``attempt``, the last one."""
     fields = {a.FLEX_NODE_ID: node_id or capability, "kind": kind, "label": label}
     return Scope(k.NODE, capability, {**fields, a.FLEX_FACET_PROVENANCE: facet_provenance})
 
@@ -71,7 +73,10 @@ def hitl(request_id: str, *, origin: str | None = None, pending_node_id: str | N
 
 
 def validation(scope: str, *, attempt: int = 1) -> Scope:
-    """An input, an output or the final answer is validated (``scope``: input, output, final); set ``error_count``."""
+    """An input, an output or the final answer is validated (``scope``: input, output, final).
+
+    Set ``error_count``, and ``retried`` when the work is asked for again.
+    """
     return Scope(k.VALIDATION, "", {"scope": scope, "attempt": attempt})
 
 

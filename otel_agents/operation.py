@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from otel_agents.failure import Failure
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import events as e
-from otel_agents.semconv.kinds import RUN
+from otel_agents.semconv.kinds import NODE, RUN
 from otel_agents.semconv.model import EventType, Kind, Severity
 
 OK = "ok"
@@ -101,30 +101,21 @@ class Operation:
     the operation's own in this process.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_node_around",
-        "attributes",
-        "began_ns",
-        "ceded",
-        "duration_ns",
-        "error",
-        "failures",
-        "hands_over",
-        "kind",
-        "late",
-        "links",
-        "memory",
-        "number",
-        "outcome",
-        "parent",
-        "run",
-        "seen_below",
-        "started_ns",
-        "subject",
-        "tokens",
-        "trace",
-    )
+    # What most operations keep as it is stands in the class: one is made for everything that happens.
+    began_ns = 0
+    ceded = False  # another instrumentation makes the span
+    duration_ns = 0
+    error: BaseException | None = None
+    failures: tuple[Failure, ...] = ()
+    hands_over = False  # a tool that does nothing but hand over: no progress
+    late: dict[str, object] | None = None  # set after the start, not yet on the span
+    links: tuple[str, ...] = ()
+    memory: object = None  # what the adapter that started it needs to know of it; nobody else looks
+    outcome = ""
+    seen_below = False  # the error was recorded by an operation inside this one
+    started_ns = 0
+    tokens: tuple[int, int] | None = None
+    trace: Trace | None = None
 
     def __init__(
         self, kind: Kind, subject: str, run: Run, parent: Operation | None, attributes: dict[str, object]
@@ -135,22 +126,10 @@ class Operation:
         self.run = run
         self.parent = parent
         self.attributes = attributes
-        self.late: dict[str, object] | None = None  # set after the start, not yet on the span
-        self.links: tuple[str, ...] = ()
+        if kind.subject:
+            attributes[kind.subject] = subject
         # Of a node nobody asks: it would keep all nodes before it alive where each starts the next in a task.
-        self._node_around = None if parent is None or kind.name == "node" else parent.node
-        self.started_ns = 0
-        self.began_ns = 0
-        self.duration_ns = 0
-        self.outcome = ""
-        self.error: BaseException | None = None
-        self.seen_below = False  # the error was recorded by an operation inside this one
-        self.failures: tuple[Failure, ...] = ()
-        self.tokens: tuple[int, int] | None = None
-        self.ceded = False  # another instrumentation makes the span
-        self.hands_over = False  # a tool that does nothing but hand over: no progress
-        self.trace: Trace | None = None
-        self.memory: object = None  # what the adapter that started it needs to know of it; nobody else looks
+        self._node_around = None if parent is None or kind is NODE else parent.node
 
     @property
     def runtime(self) -> str:
@@ -159,8 +138,8 @@ class Operation:
 
     @property
     def node(self) -> Operation | None:
-        """The nearest node: this operation or one around it. No slot, since an operation in a cycle is freed late."""
-        return self if self.kind.name == "node" else self._node_around
+        """The nearest node: this operation or one around it. Not kept: an operation in a cycle is freed late."""
+        return self if self.kind is NODE else self._node_around
 
     @property
     def status(self) -> str:

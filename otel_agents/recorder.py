@@ -122,7 +122,8 @@ class Recorder:
         if kind.inherits:
             values = inherited(parent, kind.inherits) | values
         operation = Operation(kind, subject, run, parent, values)
-        operation.ceded = ceded
+        if ceded:
+            operation.ceded = True
         if run.handoffs and kind is k.NODE:
             for handoff in arrived(operation):
                 self.end(handoff)
@@ -151,21 +152,24 @@ class Recorder:
         """End an operation; the second end of the same operation is ignored."""
         if operation.outcome:
             return
-        operation.duration_ns = self.clock_ns() - operation.began_ns
-        operation.outcome = outcome or outcome_of(error)
-        if operation.outcome == ERROR and error is not None:
+        kind, run = operation.kind, operation.run
+        operation.duration_ns = duration_ns = self.clock_ns() - operation.began_ns
+        operation.outcome = outcome or (OK if error is None else outcome_of(error))
+        if error is not None and operation.outcome == ERROR:
             self._fail(operation, error)
-        self._close(operation)
-        run, status, time_ns = operation.run, operation.status, operation.started_ns + operation.duration_ns
-        for end in operation.kind.ends:
+        if kind is k.RUN:
+            self._close(operation)
+        elif run.last_handoff is not None and is_progress(operation):
+            run.progressed = True
+        status, time_ns = operation.status, operation.started_ns + duration_ns
+        for end in kind.ends:
             if end.when(operation):
-                self._tell(
-                    Fact(end.event, run, operation, operation.attributes, time_ns, status, operation.duration_ns)
-                )
+                self._tell(Fact(end.event, run, operation, operation.attributes, time_ns, status, duration_ns))
         guard.each("signals.ended", self._audience.ended, operation)
         step_over(operation)
-        operation.error = None  # a host's exception must not live longer than it would without us
-        if operation.kind is k.RUN:
+        if error is not None:
+            operation.error = None  # a host's exception must not live longer than it would without us
+        if kind is k.RUN:
             run.operation = None  # a run and its operation would otherwise wait for the garbage collector
 
     def completed(
@@ -183,7 +187,9 @@ class Recorder:
         parent = current_open()
         run = parent.run if parent is not None else self._new_run(Identity(), None)
         operation = Operation(kind, subject, run, parent, self._clean(attributes))
-        self._begin(operation, ago_ns=max(duration_ns, 0))
+        ago_ns = max(duration_ns, 0)
+        operation.started_ns, operation.began_ns = self.wall_ns() - ago_ns, self.clock_ns() - ago_ns
+        guard.each("signals.started", self._audience.started, operation)
         self.end(operation, outcome=outcome)
 
     # Facts
@@ -255,14 +261,10 @@ class Recorder:
         run.correlation_id = run.correlation_id or inherited or run.id
         return run
 
-    def _begin(self, operation: Operation, ago_ns: int | None = None) -> Operation:
-        operation.started_ns = self.wall_ns() - (ago_ns or 0)
-        operation.began_ns = self.clock_ns() - (ago_ns or 0)
-        if operation.kind.subject:
-            operation.attributes[operation.kind.subject] = operation.subject
+    def _begin(self, operation: Operation) -> Operation:
+        operation.started_ns, operation.began_ns = self.wall_ns(), self.clock_ns()
         guard.each("signals.started", self._audience.started, operation)
-        starts = operation.kind.starts
-        if starts is not None and ago_ns is None:
+        if (starts := operation.kind.starts) is not None:
             self._tell(Fact(starts, operation.run, operation, operation.attributes, operation.started_ns))
         return operation
 
@@ -282,20 +284,17 @@ class Recorder:
             around.fail_below(error)
 
     def _close(self, operation: Operation) -> None:
-        """Add what is known only at the end: status, tokens, pending handoffs of a run."""
+        """Add what is known of a run only at its end, and end the handoffs that still wait."""
         run = operation.run
-        if operation.kind is k.RUN:
-            operation.put(a.FLEX_RUN_STATUS, operation.status)
-            if run.plan_version is not None:
-                operation.put(a.FLEX_PLAN_VERSION, run.plan_version)
-            if operation.outcome == ABANDONED:
-                operation.put(a.FLEX_RUN_REASON, ABANDONED)
-            self.open.discard(operation)
-            for handoff in run.handoffs:
-                self.end(handoff, outcome=operation.outcome)
-            run.handoffs.clear()
-        elif is_progress(operation):
-            run.progressed = True
+        operation.put(a.FLEX_RUN_STATUS, operation.status)
+        if run.plan_version is not None:
+            operation.put(a.FLEX_PLAN_VERSION, run.plan_version)
+        if operation.outcome == ABANDONED:
+            operation.put(a.FLEX_RUN_REASON, ABANDONED)
+        self.open.discard(operation)
+        for handoff in run.handoffs:
+            self.end(handoff, outcome=operation.outcome)
+        run.handoffs.clear()
 
 
 RECORDER: Final = Recorder()

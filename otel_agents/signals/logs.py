@@ -126,11 +126,9 @@ def _attributes(fact: Fact, row: Row) -> dict[str, object]:
         values[a.FLEX_DURATION_MS] = fact.duration_ms
     node = operation.node if operation is not None else None
     if node is not None and node.attributes is not own:
-        own = {name: node.attributes.get(name) for name in OF_NODE} | dict(own)
-    for name in row.names:
-        value = own.get(name)
-        if value is not None:
-            values[name] = value
+        own = {name: node.attributes[name] for name in OF_NODE if name in node.attributes} | dict(own)
+    shown = tuple(filter(own.__contains__, row.names))  # not a loop: it would take half the time of all that we do
+    values.update(zip(shown, map(own.__getitem__, shown), strict=True))
     return values
 
 

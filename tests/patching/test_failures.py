@@ -158,7 +158,7 @@ def test_a_recorder_that_fails_changes_nothing(
         worse.setattr(RECORDER, "_begin", broken)
         assert host.plain("value") == "value"
         worse.undo()
-        worse.setattr(RECORDER, "_close", broken)
+        worse.setattr("otel_agents.recorder.step_over", broken)
         assert host.plain("value") == "value"
         with pytest.raises(ValueError, match="wrong"):
             host.plain(ValueError("wrong"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import operator
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -127,3 +129,16 @@ class _Uncopied:
 
     def __init__(self, kept: list[Any]) -> None:
         self.append = kept.append
+
+
+async def _drain(stream: Any) -> None:
+    async for _ in stream:
+        pass
+
+
+MODES: dict[str, Callable[[Any, Any, Any], object]] = {
+    "invoke": lambda graph, given, config: graph.invoke(given, config),
+    "stream": lambda graph, given, config: list(graph.stream(given, config)),
+    "ainvoke": lambda graph, given, config: asyncio.run(graph.ainvoke(given, config)),
+    "astream": lambda graph, given, config: asyncio.run(_drain(graph.astream(given, config))),
+}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ from langgraph.types import Command
 from otel_agents.patching.apply import apply
 from otel_agents.patching.threads import THREADS
 from otel_agents.testing import Telemetry
-from tests.adapters.graphs import release_notes, thread
+from tests.adapters.graphs import MODES, release_notes, thread
 
 # Old versions of the to-do middleware have no hook of their own.
 HAS_HOOK = "after_model" in vars(TodoListMiddleware)
@@ -144,19 +142,6 @@ if not HAS_HOOK:
     TREE = [line for line in TREE if HOOK not in line]
     STORY = STORY.replace(f" +{HOOK} -{HOOK}", "")
     del METRICS[NODES_OF_HOOK]
-
-
-async def _drain(stream: Any) -> None:
-    async for _ in stream:
-        pass
-
-
-MODES: dict[str, Callable[[Any, Any, Any], object]] = {
-    "invoke": lambda graph, given, config: graph.invoke(given, config),
-    "stream": lambda graph, given, config: list(graph.stream(given, config)),
-    "ainvoke": lambda graph, given, config: asyncio.run(graph.ainvoke(given, config)),
-    "astream": lambda graph, given, config: asyncio.run(_drain(graph.astream(given, config))),
-}
 
 
 def _play(mode: str, **more: Any) -> tuple[int, int]:

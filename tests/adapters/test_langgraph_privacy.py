@@ -18,7 +18,7 @@ from otel_agents import guard
 from otel_agents.adapters.langgraph import ADAPTER
 from otel_agents.patching.apply import apply
 from otel_agents.testing import Telemetry, capture
-from tests.adapters.graphs import agent, calls, chain, release_notes, thread
+from tests.adapters.graphs import MODES, agent, calls, chain, release_notes, thread
 
 CANARY = "canary-7f3a@example.org"
 
@@ -78,18 +78,19 @@ def texts(telemetry: Telemetry) -> Iterator[str]:
     yield from telemetry.tree()
 
 
-def play(telemetry: Telemetry) -> None:
+def play(telemetry: Telemetry, way: str = "invoke") -> None:
     graph = secretive()
     config = thread(metadata={"user": CANARY, CANARY: 1}, tags=[CANARY])
-    graph.invoke({"x": [CANARY]}, config)
+    MODES[way](graph, {"x": [CANARY]}, config)
     with pytest.raises(LookupError):
-        graph.invoke(Command(resume=CANARY), config)
+        MODES[way](graph, Command(resume=CANARY), config)
     assert len(telemetry.spans) > 20
 
 
-def test_no_content_reaches_any_signal(telemetry: Telemetry) -> None:
+@pytest.mark.parametrize("way", MODES)
+def test_no_content_reaches_any_signal(way: str, telemetry: Telemetry) -> None:
     """Inputs, outputs, arguments, questions, answers, messages of exceptions, tags and metadata are in no signal."""
-    play(telemetry)
+    play(telemetry, way)
 
     assert [text for text in texts(telemetry) if CANARY in text] == []
     assert guard.errors() == {}

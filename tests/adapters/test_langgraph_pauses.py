@@ -144,9 +144,9 @@ def test_several_questions_are_answered_one_by_one(telemetry: Telemetry) -> None
     """An answer by id answers that question; the other one is not asked again, and keeps waiting since it was asked."""
     graph = two_questions()
     first, second = (each.id for each in graph.invoke({"x": []}, thread())["__interrupt__"])
-    asked_ns = {pause.request_id: pause.asked_ns for pause in RECORDER.pauses.find("langgraph:t")}
+    asked_ns = {pause.request_id: pause.asked_ns for pause in RECORDER.pauses.find("langgraph:two:t")}
     graph.invoke(Command(resume={first: "yes"}), thread())
-    left = RECORDER.pauses.find("langgraph:t")
+    left = RECORDER.pauses.find("langgraph:two:t")
     graph.invoke(Command(resume={second: False}), thread())
 
     assert [(pause.request_id, pause.asked_ns) for pause in left] == [(second, asked_ns[second])]
@@ -211,7 +211,7 @@ def test_a_graph_with_a_thread_of_its_own_waits_alone(telemetry: Telemetry) -> N
         return {"x": ["done"]}
 
     chain(outer).invoke({"x": []})
-    assert [pause.key for pause in RECORDER.pauses.find("langgraph:own")] == ["langgraph:own"]
+    assert [pause.key for pause in RECORDER.pauses.find("langgraph:inner:own")] == ["langgraph:inner:own"]
     inner.invoke(Command(resume="ok"), thread("own"))
 
     assert telemetry.tree() == [
@@ -268,6 +268,21 @@ def test_new_input_drops_the_old_question(telemetry: Telemetry) -> None:
     ]
     assert [event.run_id for event in telemetry.events if event.type == "start"] == ["run-1", "run-2"]
     assert pending() == 1
+
+
+def test_graphs_may_share_a_thread_id(telemetry: Telemetry) -> None:
+    """What another graph does under the same thread id answers no question, and drops none."""
+    graph = asking()
+    graph.invoke({"x": []}, thread())
+    asking(done, name="other").invoke({"x": []}, thread())
+    assert pending() == 1
+    graph.invoke(Command(resume="ok"), thread())
+
+    assert facts(telemetry) == [
+        *("start", ("asked", "ask"), "awaiting_hitl"),
+        *("start", "completed"),
+        *("resumed", "approved", "completed"),
+    ]
 
 
 def test_a_question_that_a_detour_leaves_behind_expires(telemetry: Telemetry) -> None:

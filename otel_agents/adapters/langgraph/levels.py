@@ -15,6 +15,7 @@ from otel_agents.recorder import RECORDER
 
 CHECKPOINTER: Final = "__pregel_checkpointer"
 TASK_ID: Final = "__pregel_task_id"
+UNNAMED: Final = "LangGraph"
 HEX: Final = frozenset("0123456789abcdef")
 INTERRUPT_ID_LENGTH: Final = 32
 
@@ -62,12 +63,21 @@ def level_of(frame: Frame, graph: Any, config: Mapping[str, Any], given: object)
         return level
     level.thread_id = str(thread_id)
     if graph.checkpointer or CHECKPOINTER in own:
-        level.key = f"{RUNTIME}:{level.thread_id}"
+        # Graphs with checkpointers of their own may well use the same thread id, such as the user's name.
+        level.key = f"{RUNTIME}:{graph_name(graph)}:{level.thread_id}"
         level.waiting = guard.run("pauses.find", RECORDER.pauses.find, level.key) or ()
     if level.waiting:
         level.is_resumed = given is None or is_a(given, COMMAND)
         level.answers = answers(given, [pause.request_id for pause in level.waiting])
     return level
+
+
+def graph_name(graph: Any) -> str:
+    """Return the name of a graph; one made by a decorator is named after its function, its only node."""
+    name = str(graph.name)
+    if name == UNNAMED and len(graph.nodes) == 1:
+        return str(next(iter(graph.nodes)))
+    return name
 
 
 def is_interrupt_id(value: object) -> bool:

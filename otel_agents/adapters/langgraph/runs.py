@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from otel_agents.adapters.langgraph import frames as f
 from otel_agents.adapters.langgraph.frames import Frame, Question
-from otel_agents.adapters.langgraph.levels import Level, drop_rest, level_of, tell_answers, tell_questions
+from otel_agents.adapters.langgraph.levels import Level, drop_rest, graph_name, level_of, tell_answers, tell_questions
 from otel_agents.adapters.langgraph.shapes import is_agent
 from otel_agents.adapters.langgraph.tools import WATCHED
 from otel_agents.operation import CANCELLED, OK, PAUSED, Operation
@@ -17,7 +17,6 @@ from otel_agents.semconv import agents as a
 from otel_agents.semconv import kinds as k
 
 DRAINED: Final = "drained"
-UNNAMED: Final = "LangGraph"
 
 # Instrumentations that make spans of tools: the class that is their one instance, by module.
 OTHERS: Final[Mapping[str, str]] = {
@@ -43,7 +42,7 @@ def before_stream(call: Call) -> Start | None:
 
 
 def _run(call: Call, graph: Any, config: Mapping[str, Any]) -> Start:
-    name = str(config.get("run_name") or (graph.config or {}).get("run_name") or _name(graph))
+    name = str(config.get("run_name") or (graph.config or {}).get("run_name") or graph_name(graph))
     frame = Frame(name, cedes=any(map(_is_at_work, OTHERS)))
     level = call.state = level_of(frame, graph, config, call.argument("input"))
     values: dict[str, object] = {}
@@ -55,7 +54,7 @@ def _run(call: Call, graph: Any, config: Mapping[str, Any]) -> Start:
 
 
 def _node(call: Call, graph: Any, config: Mapping[str, Any], inside: Operation) -> Start:
-    name = _name(graph)
+    name = graph_name(graph)
     frame = Frame(name, f.node_id(inside, name))
     call.state = level_of(frame, graph, config, call.argument("input"))
     kind = "agent" if is_agent(graph) else "step"
@@ -117,14 +116,6 @@ def _settle(operation: Operation | None, level: Level) -> str:
     if operation is None:
         level.frame.questions.clear()
     return PAUSED if is_waiting else OK
-
-
-def _name(graph: Any) -> str:
-    """Return the name of a graph; one made by a decorator is named after its function, its only node."""
-    name = str(graph.name)
-    if name == UNNAMED and len(graph.nodes) == 1:
-        return str(next(iter(graph.nodes)))
-    return name
 
 
 def _is_at_work(module: str) -> bool:

@@ -6,10 +6,12 @@ python docs/generate.py --check   # fail, with the difference, when something is
 
 from __future__ import annotations
 
+import ast
 import difflib
 import inspect
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
@@ -188,6 +190,28 @@ def _why(row: Patch) -> str:
     return f"{row.why} Only {versions}: {row.absent_note}" if versions else row.why
 
 
+# The house
+
+
+def house() -> str:
+    """List the modules from the top floor down, each with what its docstring says that it is for."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    [floors] = [each["layers"] for each in settings["tool"]["importlinter"]["contracts"] if "layers" in each]
+    rows = []
+    for number, floor in enumerate(reversed(floors)):
+        names = [name.strip(" ()") for name in floor.split("|")]
+        rows += [(f"{number}", f"`{name}`", told) for name in names if (told := _purpose(name))]
+    return table(("floor", "module", "what it is for"), reversed(rows))
+
+
+def _purpose(module: str) -> str:
+    places = (ROOT / "otel_agents" / f"{module}.py", ROOT / "otel_agents" / module / "__init__.py")
+    path = next((place for place in places if place.exists()), None)
+    if path is None:  # not built yet
+        return ""
+    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0].replace("``", "`")
+
+
 # Types
 
 STUB: Final = """\
@@ -218,6 +242,7 @@ def _typed(event: EventType) -> str:
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "commands": commands,
     "handles": handles,
+    "house": house,
     "others": others,
     "patches": patches,
     "recorders": recorders,

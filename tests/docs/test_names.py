@@ -92,6 +92,8 @@ def _python() -> set[str]:
     }
     found |= {each for keywords in KEYWORDS.values() for each in keywords}
     found |= {each for event in EVENTS for each in fields(event)} | {"duration_s", "context_tokens"}
+    with capture():
+        found |= {*otel_agents.health()}
     return found | {setting.name for setting in SETTINGS} | {*dir(builtins), *dir(typing)}
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TextIO
 
 NOT_FOUND: Final = 127
 NOT_EXECUTABLE: Final = 126
@@ -113,8 +113,8 @@ class Child:
 
 def exit_like(status: int) -> NoReturn:
     """End this process as the child ended: with its exit code, or by the signal that killed it."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        _flush(stream)
     if status >= 0:
         sys.exit(status)
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # the child has dumped
@@ -136,6 +136,13 @@ def is_foreground() -> bool:
         return False
     finally:
         os.close(terminal)
+
+
+def _flush(stream: TextIO) -> None:
+    try:
+        stream.flush()
+    except (OSError, ValueError):  # nobody reads it any more: the interpreter must not stumble over it at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _pipe() -> tuple[int, int]:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from otel_agents import guard
 from otel_agents.cli import environment, words
-from otel_agents.cli.run import fail, say, shortcut
+from otel_agents.cli.run import fail, require_posix, say, shortcut
 
 if TYPE_CHECKING:
     from otel_agents.cli.child import Child
@@ -71,6 +72,7 @@ def demo(
 
     Exit codes: 0; 2 when the demo's packages are missing or an option is wrong; else those of the program.
     """
+    require_posix()
     missing = [name for name in NEEDED if not _has(name)]
     if missing:
         fail(f"the demo needs {', '.join(missing)}: pip install 'otel-agents[demo]'")
@@ -108,7 +110,7 @@ class Stage:
         if status == 0:
             answer = self._decision or self._ask()
             status = self._run(["--resume", self._thread, "--decision", answer.value], env)
-        self.view.finish(self.story.finish())
+        guard.run("cli.view", self.view.finish, self.story.finish())
         self._say_what_it_was()
         return status
 
@@ -117,7 +119,7 @@ class Stage:
         self._page = f"http://{env['OTEL_EXPORTER_PROMETHEUS_HOST']}:{env['OTEL_EXPORTER_PROMETHEUS_PORT']}/metrics"
         answer = self._decision or Decision.APPROVE
         status = self._run(["--thread", self._thread, "--decision", answer.value], env, stay=True)
-        self.view.finish(self.story.finish())
+        guard.run("cli.view", self.view.finish, self.story.finish())
         return status
 
     def _run(self, options: list[str], env: Mapping[str, str], *, stay: bool = False) -> int:

@@ -11,6 +11,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
+from otel_agents import guard
 from otel_agents.cli import environment, exporters
 
 NAME: Final = "otel-agents"
@@ -42,8 +43,7 @@ def run(
     Exit codes: those of the program; 127 when it is not found, 126 when it cannot be executed, 2 for wrong options.
     When a signal ends the program, the same signal ends this command.
     """
-    if os.name != "posix":
-        fail("run needs a POSIX system; on Windows use: opentelemetry-instrument " + " ".join(command))
+    require_posix()
     env = dict(os.environ)
     env = shortcut(env, prometheus=prometheus, otlp=otlp)
     from otel_agents.cli.child import StartError, exit_like
@@ -83,7 +83,7 @@ def _play(command: list[str], env: Mapping[str, str], output: Path | None, *, as
         view = choose(story, stream, as_json=as_json)
         is_watchable = check_interpreter(command, env)
         status = watch(command, lambda fd: environment.watched(command, env, fd) if is_watchable else env, story, view)
-        view.finish(story.finish())
+        guard.run("cli.view", view.finish, story.finish())
     if is_watchable and not story.processes:
         say(UNWATCHED)
     return status
@@ -98,9 +98,18 @@ def check_interpreter(command: list[str], env: Mapping[str, str]) -> bool:
     return False
 
 
+def require_posix() -> None:
+    """Exit with 2 on a system without signals and pipes as we need them."""
+    if os.name != "posix":
+        fail("this command needs a POSIX system; on Windows start the program with opentelemetry-instrument")
+
+
 def say(text: str) -> None:
-    """Tell the user one thing, on stderr."""
-    print(f"{NAME}: {text}", file=sys.stderr, flush=True)  # noqa: T201  # a command prints
+    """Tell the user one thing, on stderr, if anybody reads that."""
+    try:
+        print(f"{NAME}: {text}", file=sys.stderr, flush=True)  # noqa: T201  # a command prints
+    except OSError:
+        pass
 
 
 def fail(text: str) -> NoReturn:

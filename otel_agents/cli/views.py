@@ -23,6 +23,14 @@ MARK: Final = "otel-agents"
 WORD_WIDTH: Final = 9
 
 
+class Page(Console):
+    """A console that falls silent when nobody reads it any more; rich would end the process with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Say no more."""
+        self.quiet = True
+
+
 class View(Protocol):
     """What is told of a story as it goes on."""
 
@@ -45,7 +53,7 @@ class LiveView:
     def __init__(self, story: Story, stream: TextIO, clock_s: Callable[[], float] = time.time) -> None:
         self._story = story
         self._screen = Screen(stream.fileno())
-        self._console = Console(file=stream, highlight=False)
+        self._console = Page(file=stream, highlight=False)
         self._clock_s = clock_s
         self._painted_s = 0.0
 
@@ -73,6 +81,7 @@ class LiveView:
             file=io.StringIO(),
             force_terminal=True,
             color_system=self._console.color_system,  # type: ignore[arg-type]
+            no_color=self._console.no_color,
             width=self._screen.columns,
             legacy_windows=False,
             highlight=False,
@@ -108,9 +117,9 @@ class LineView:
         for row in unended:
             self._say(Told(row, "unended", now_s))
         if self._story.began_s:
-            _print_end(
-                self._story, Console(file=self._stream, width=PLAIN_WIDTH, no_color=True, highlight=False), now_s
-            )
+            # Said outright, since FORCE_COLOR may ask rich for codes in a file.
+            plain = Page(file=self._stream, width=PLAIN_WIDTH, color_system=None, force_terminal=False)
+            _print_end(self._story, plain, now_s)
 
     def _say(self, told: Told) -> None:
         print(sentence(told, self._story.began_s), file=self._stream, flush=True)
@@ -169,4 +178,4 @@ def _print_end(story: Story, console: Console, now_s: float) -> None:
         tree = "\n".join(line.rstrip() for line in drawn.get().splitlines())
         console.out(tree, highlight=False)
         console.print()
-    console.print(f"{MARK}: {summary(story)}", markup=False, soft_wrap=not console.is_terminal)
+    console.print(f"{MARK}: {summary(story)}", markup=False, highlight=False, soft_wrap=not console.is_terminal)

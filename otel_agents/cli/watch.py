@@ -64,7 +64,7 @@ class Watch:
         """Return how the program ended, negative for a signal."""
         while (status := self._child.poll()) is None:
             self._wait(TICK_S)
-            self._view.tick()
+            guard.run("cli.view", self._view.tick)  # nobody may be left to see it: the program goes on
             self._each(self._child)
         until_s = time.monotonic() + DRAIN_S
         while self._wait(0) and time.monotonic() < until_s:
@@ -80,7 +80,8 @@ class Watch:
         if self._child.reading not in ready:
             return False
         for line in self._lines.read():
-            self._view.told(line, guard.run("cli.story", self._story.add, line))
+            told = guard.run("cli.story", self._story.add, line)
+            guard.run("cli.view", self._view.told, line, told)
         if self._lines.is_over:
             self._selector.unregister(self._child.reading)
         return not self._lines.is_over

@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -209,3 +210,33 @@ def test_a_prometheus_port_in_use_is_a_problem() -> None:
             OTEL_EXPORTER_PROMETHEUS_PORT=port,
         )
     assert [*found] == [f"the Prometheus page cannot be served at 127.0.0.1:{port}: Address already in use"]
+
+
+def _install(site: Path, name: str, version: str) -> None:
+    """Put the metadata of a distribution into a folder of packages."""
+    info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+
+
+def test_distributions_of_different_releases_are_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exporter of an older release is named, with the command that mends it."""
+    _install(tmp_path, "opentelemetry-exporter-prometheus", "0.40b0")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert _problems() == {
+        "OpenTelemetry distributions of different releases: opentelemetry-exporter-prometheus 0.40b0 "
+        "are older than the others": "pip install --upgrade opentelemetry-exporter-prometheus"
+    }
+
+
+def test_other_instrumentations_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is good to know of; two of them make the same spans twice, which is said with its fix."""
+    for name in ("openinference-instrumentation-langchain", "opentelemetry-instrumentation-langchain"):
+        _install(tmp_path, name, "1.0.0")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    found = [each for each in findings(OFF) if "nstrument" in each.what and each.state == "note"]
+
+    assert {"OpenLLMetry", "OpenInference"} <= {each.what.split(" ")[0] for each in found[:-1]}
+    assert found[-1].fix == "Uninstall all but one, or name the others in OTEL_PYTHON_DISABLED_INSTRUMENTATIONS."

@@ -243,6 +243,32 @@ def test_exporters_that_the_user_set_keep_working() -> None:
     assert "✓ notes" in done.stderr
 
 
+def test_nobody_reading_our_stderr_does_not_disturb_the_program() -> None:
+    """A closed pipe behind us costs the tree, not the program."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*COMMAND, "run", "--", *program(RUN + "    print('done'); raise SystemExit(6)")],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=writing,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    os.close(writing)
+
+    assert (done.returncode, done.stdout) == (6, "working\ndone\n")
+
+
+def test_no_setting_of_colours_puts_codes_into_a_file() -> None:
+    """What is no terminal gets plain text, whatever the environment says."""
+    shown = call("run", "--", *program(RUN), FORCE_COLOR="1", TTY_COMPATIBLE="1", CLICOLOR_FORCE="1").stderr
+
+    assert "✓ notes" in shown
+    assert "\x1b" not in shown
+
+
 def test_a_huge_run_is_told_whole_and_shown_in_part() -> None:
     """Of three thousand nodes all are counted, and the tree has a few lines."""
     body = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from otel_agents.cli.checks.finding import Finding, note, ok, problem
 
 NAME: Final = "otel_agents"
+MINOR: Final = re.compile(r"\d+\.(\d+)")
 STABLE: Final = (
     "opentelemetry-api",
     "opentelemetry-sdk",
@@ -88,5 +90,5 @@ def version_of(distribution: str) -> str:
 
 
 def _minors(distributions: tuple[str, ...]) -> dict[str, int]:
-    minors = ((name, version_of(name).split(".")[1:2]) for name in distributions)
-    return {name: int(minor[0]) for name, minor in minors if minor and minor[0].isdigit()}
+    found = ((name, MINOR.match(version_of(name))) for name in distributions)
+    return {name: int(version[1]) for name, version in found if version is not None}

@@ -35,7 +35,7 @@ def instrumented(tmp_path: Path, program: str = PROGRAM, **environ: str) -> subp
     path.write_text(program)
     known = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     quiet = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
-    command = [BIN / "opentelemetry-instrument", sys.executable, str(path)]
+    command = [str(BIN / "opentelemetry-instrument"), sys.executable, str(path)]
     return subprocess.run(
         command, capture_output=True, text=True, check=False, env=known | quiet | environ, cwd=tmp_path, timeout=60
     )

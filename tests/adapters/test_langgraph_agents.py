@@ -19,8 +19,9 @@ from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.caches import InMemoryCache
 from langchain_core.language_models import FakeListLLM
 from langchain_core.tools import ToolException, tool
-from langgraph.graph import MessagesState
+from langgraph.graph import MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
+from langgraph.types import RetryPolicy
 from pydantic import BaseModel, Field
 
 from otel_agents.testing import Telemetry
@@ -205,8 +206,6 @@ def test_planner_nodes_are_plans(telemetry: Telemetry) -> None:
 
 
 def _graph(state: Any, nodes: list[tuple[str, Any]], metadata: dict[str, Any]) -> Any:
-    from langgraph.graph import StateGraph
-
     graph: Any = StateGraph(state)
     for name, node in nodes:
         graph.add_node(name, node, metadata=metadata.get(name))
@@ -228,6 +227,27 @@ def test_a_planner_that_fails_made_no_plan(telemetry: Telemetry) -> None:
 
     assert telemetry.tree() == ["run chain: error", "  plan: error"]
     assert payloads(telemetry, "plan_generated") == []
+
+
+def test_a_planner_that_is_tried_again_is_one_plan(telemetry: Telemetry) -> None:
+    """Attempts at a planner node are attempts at the plan."""
+    failures = iter([ConnectionError("once")])
+
+    def planner(state: Any) -> Any:
+        for failure in failures:
+            raise failure
+        return {"x": []}
+
+    graph: Any = StateGraph(Planned)
+    graph.add_node("planner", planner, retry_policy=RetryPolicy(initial_interval=0.001, jitter=False))
+    graph.add_edge("__start__", "planner")
+    graph.compile(name="chain").invoke({"messages": []})
+
+    assert telemetry.tree() == ["run chain: ok", "  plan: ok"]
+    plan = telemetry.span("flex.plan").attributes
+    assert plan is not None
+    assert (plan["flex.plan.attempt"], plan["flex.plan.version"]) == (2, 1)
+    assert telemetry.metrics()["flex.node.retries{capability=planner,runtime=langgraph}"] == 1
 
 
 def test_a_planner_that_is_an_agent_is_an_agent(telemetry: Telemetry) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from otel_agents.adapters.langgraph import frames as f
+from otel_agents.adapters.langgraph.attempts import keep_attempt
 from otel_agents.adapters.langgraph.frames import Frame, Tool
 from otel_agents.adapters.langgraph.models import INVALID, tell_invalid
 from otel_agents.adapters.langgraph.plans import accept, begin_plan, written
@@ -102,8 +103,7 @@ def after_task(operation: Operation, call: Call, result: object) -> str | None:
 
 
 def _end_node(operation: Operation, frame: Task, writes: Any) -> str:
-    if frame.attempt > 1:
-        operation.put(a.FLEX_NODE_ATTEMPT, frame.attempt)
+    keep_attempt(frame, operation)
     frame.error = None
     return OK
 
@@ -116,8 +116,7 @@ def _end_tools(operation: Operation, frame: Task, writes: Any) -> str:
 
 
 def _end_plan(operation: Operation, frame: Task, writes: Any) -> str:
-    if frame.attempt > 1:
-        operation.put(a.FLEX_PLAN_ATTEMPT, frame.attempt)
+    keep_attempt(frame, operation)
     accept(operation, frame.name, written(writes))
     return OK
 
@@ -152,8 +151,7 @@ def failed_task(operation: Operation, call: Call, error: BaseException) -> str:
         return OK
     if f.is_a(error, f.BUBBLE_UP):
         return CANCELLED
-    if frame.attempt > 1:
-        operation.put(a.FLEX_NODE_ATTEMPT if operation.kind is k.NODE else a.FLEX_PLAN_ATTEMPT, frame.attempt)
+    keep_attempt(frame, operation)
     if frame.shape.policy and isinstance(error, Exception):
         tell_action(operation, frame.shape, action_by(error))
     if f.is_a(error, *INVALID):

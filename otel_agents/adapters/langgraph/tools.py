@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from otel_agents.adapters.langgraph import frames as f
-from otel_agents.adapters.langgraph.attempts import tell_failed_attempt
+from otel_agents.adapters.langgraph.attempts import keep_attempt, tell_failed_attempt
 from otel_agents.adapters.langgraph.frames import Frame, Tool
 from otel_agents.adapters.langgraph.plans import accept_todos, begin_plan
 from otel_agents.operation import ERROR, OK, PAUSED, Operation
@@ -89,8 +89,7 @@ def failed_tool(operation: Operation | None, call: Call, error: BaseException) -
 
 def finish_tool(operation: Operation, frame: Frame, *, failed: bool, result: Any = None) -> str:
     """End a tool that returned, or a task that is one; ``failed`` when all it has to show is an error message."""
-    if frame.attempt > 1:
-        operation.put(a.FLEX_NODE_ATTEMPT, frame.attempt)
+    keep_attempt(frame, operation)
     error, frame.error = frame.error, None
     if failed:
         if error is not None:

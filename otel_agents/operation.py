@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from otel_agents.failure import Failure
 from otel_agents.semconv import agents as a
@@ -101,21 +101,30 @@ class Operation:
     the operation's own in this process.
     """
 
-    # What most operations keep as it is stands in the class: one is made for everything that happens.
-    began_ns = 0
-    ceded = False  # another instrumentation makes the span
-    duration_ns = 0
-    error: BaseException | None = None
-    failures: tuple[Failure, ...] = ()
-    hands_over = False  # a tool that does nothing but hand over: no progress
-    late: dict[str, object] | None = None  # set after the start, not yet on the span
-    links: tuple[str, ...] = ()
-    memory: object = None  # what the adapter that started it needs to know of it; nobody else looks
-    outcome = ""
-    seen_below = False  # the error was recorded by an operation inside this one
-    started_ns = 0
-    tokens: tuple[int, int] | None = None
-    trace: Trace | None = None
+    __slots__ = (
+        "__weakref__",
+        "attributes",
+        "began_ns",
+        "ceded",
+        "duration_ns",
+        "error",
+        "failures",
+        "hands_over",
+        "kind",
+        "late",
+        "links",
+        "memory",
+        "node_around",
+        "number",
+        "outcome",
+        "parent",
+        "run",
+        "seen_below",
+        "started_ns",
+        "subject",
+        "tokens",
+        "trace",
+    )
 
     def __init__(
         self, kind: Kind, subject: str, run: Run, parent: Operation | None, attributes: dict[str, object]
@@ -128,8 +137,20 @@ class Operation:
         self.attributes = attributes
         if kind.subject:
             attributes[kind.subject] = subject
+        self.late: dict[str, object] | None = None  # set after the start, not yet on the span
+        self.links: tuple[str, ...] = ()
         # Of a node nobody asks: it would keep all nodes before it alive where each starts the next in a task.
-        self._node_around = None if parent is None or kind is NODE else parent.node
+        self.node_around = None if parent is None or kind is NODE else parent.node
+        self.started_ns = self.began_ns = self.duration_ns = 0
+        self.outcome = ""
+        self.error: BaseException | None = None
+        self.seen_below = False  # the error was recorded by an operation inside this one
+        self.failures: tuple[Failure, ...] = ()
+        self.tokens: tuple[int, int] | None = None
+        self.ceded = False  # another instrumentation makes the span
+        self.hands_over = False  # a tool that does nothing but hand over: no progress
+        self.trace: Trace | None = None
+        self.memory: object = None  # what the adapter that started it needs to know of it; nobody else looks
 
     @property
     def runtime(self) -> str:
@@ -139,7 +160,7 @@ class Operation:
     @property
     def node(self) -> Operation | None:
         """The nearest node: this operation or one around it. Not kept: an operation in a cycle is freed late."""
-        return self if self.kind is NODE else self._node_around
+        return self if self.kind is NODE else self.node_around
 
     @property
     def status(self) -> str:
@@ -169,7 +190,8 @@ class Operation:
             self.failures = (*self.failures, mark)[-FAILURES_KEPT:]
 
 
-class Fact(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Fact:
     """One thing that happened, as signals are told of it. ``attributes`` are read by name, never kept or changed."""
 
     type: EventType

@@ -108,13 +108,14 @@ class Recorder:
         runtime: str = "manual",
         parent: Operation | None = None,
         ceded: bool = False,
+        heard: bool = False,
     ) -> Operation | None:
         """Start an operation that is no run, inside ``parent`` or the current operation; None when nobody listens.
 
-        Outside any run it belongs to a nameless run of ``runtime`` of its own. ``ceded``: another instrumentation
-        makes the span of it.
+        Outside any run it belongs to a nameless run of ``runtime``. ``ceded``: another instrumentation makes the span.
+        ``heard``: the caller has just asked whether somebody listens.
         """
-        if not self.listening():
+        if not heard and not self.listening():
             return None
         parent = parent or current_open()
         run = parent.run if parent is not None else self._new_run(Identity(runtime), None)
@@ -122,8 +123,7 @@ class Recorder:
         if kind.inherits:
             values = inherited(parent, kind.inherits) | values
         operation = Operation(kind, subject, run, parent, values)
-        if ceded:
-            operation.ceded = True
+        operation.ceded = ceded
         if run.handoffs and kind is k.NODE:
             for handoff in arrived(operation):
                 self.end(handoff)
@@ -161,14 +161,14 @@ class Recorder:
             self._close(operation)
         elif run.last_handoff is not None and is_progress(operation):
             run.progressed = True
-        status, time_ns = operation.status, operation.started_ns + duration_ns
+        status = operation.status if kind is k.RUN else operation.outcome
+        time_ns = operation.started_ns + duration_ns
         for end in kind.ends:
             if end.when(operation):
                 self._tell(Fact(end.event, run, operation, operation.attributes, time_ns, status, duration_ns))
         guard.each("signals.ended", self._audience.ended, operation)
         step_over(operation)
-        if error is not None:
-            operation.error = None  # a host's exception must not live longer than it would without us
+        operation.error = None  # a host's exception must not live longer than it would without us
         if kind is k.RUN:
             run.operation = None  # a run and its operation would otherwise wait for the garbage collector
 

@@ -91,7 +91,10 @@ class Site:
         if kind is RUN:
             identity = start.identity or Identity(self.runtime)
             return RECORDER.start_run(start.subject, identity, start.attributes, links=start.links)
-        return RECORDER.start(kind, start.subject, start.attributes, runtime=self.runtime, ceded=start.ceded)
+        heard = not self.always  # asked in `open`
+        return RECORDER.start(
+            kind, start.subject, start.attributes, runtime=self.runtime, ceded=start.ceded, heard=heard
+        )
 
 
 class Watch(Call):
@@ -155,8 +158,9 @@ class Watch(Call):
         elsewhere(there)
 
     def _finish(self, result: Any, outcome: str) -> None:
-        if self.site.patch.after is not None:
-            outcome = guard.run(self.site.at["after"], self._after, result) or outcome
+        site = self.site
+        if site.patch.after is not None:
+            outcome = guard.run(site.at["after"], self._after, result) or outcome
         self._end(None, outcome)
 
     def _fail(self, error: BaseException) -> None:

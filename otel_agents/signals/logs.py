@@ -13,7 +13,7 @@ from otel_agents.operation import Fact, Run, Signal
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import gen_ai as g
 from otel_agents.semconv.events import EVENTS, GRADED
-from otel_agents.semconv.kinds import RUN
+from otel_agents.semconv.kinds import NODE, RUN
 from otel_agents.semconv.model import EventType, Severity
 from otel_agents.version import __version__
 
@@ -75,7 +75,8 @@ class Logs(Signal):
             return
         row, operation = self._rows[fact.type.name], fact.operation
         severity = row.severity or fact.severity
-        context: Any = operation.trace.context if operation is not None and operation.trace is not None else None
+        trace = operation.trace if operation is not None else None
+        context: Any = trace.context if trace is not None else None
         if fact.time_ns >= row.ask_again_ns and not self._asks(row, fact, severity, context):
             return
         logger.emit(
@@ -117,18 +118,22 @@ def _always(**_: object) -> bool:
 def _attributes(fact: Fact, row: Row) -> dict[str, object]:
     """Return the envelope and the payload; None is left out everywhere."""
     run, own, operation = fact.run, fact.attributes, fact.operation
-    values = (run.envelope or _envelope(run)) | {a.FLEX_EVENT_TYPE: row.type}
+    values = (run.envelope or _envelope(run)).copy()
+    values[a.FLEX_EVENT_TYPE] = row.type
     if run.plan_version is not None:
         values[a.FLEX_PLAN_VERSION] = run.plan_version
     if fact.status is not None:
         values[row.status] = fact.status
     if fact.duration_ns is not None:
-        values[a.FLEX_DURATION_MS] = fact.duration_ms
-    node = operation.node if operation is not None else None
+        values[a.FLEX_DURATION_MS] = fact.duration_ns // 1000 / 1000
+    node = operation
+    if operation is not None and operation.kind is not NODE:
+        node = operation.node_around
     if node is not None and node.attributes is not own:
         own = {name: node.attributes[name] for name in OF_NODE if name in node.attributes} | dict(own)
-    shown = tuple(filter(own.__contains__, row.names))  # not a loop: it would take half the time of all that we do
-    values.update(zip(shown, map(own.__getitem__, shown), strict=True))
+    for name in row.names:
+        if name in own:
+            values[name] = own[name]
     return values
 
 

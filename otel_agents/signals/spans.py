@@ -21,6 +21,7 @@ from otel_agents.version import __version__
 
 SCOPE: Final = "otel_agents"
 FRAMES: Final = 32
+INTERNAL: Final = SpanKind.INTERNAL
 TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 CONTENT: Final = frozenset(row.name for row in OURS if row.content)
 FAILED: Final = Status(StatusCode.ERROR)  # no description: it would be the exception's message
@@ -93,7 +94,7 @@ class Spans(Signal):
         span = self._tracer.start_span(
             operation.kind.span_name(operation.subject),
             around,
-            SpanKind.INTERNAL,
+            INTERNAL,
             self._at_start(operation),  # type: ignore[arg-type]  # cleaned by the recorder
             [each for each in map(link, operation.links) if each is not None] if operation.links else None,
             operation.started_ns,
@@ -117,9 +118,8 @@ class Spans(Signal):
         """Make the span current."""
         if not isinstance(operation.trace, SpanTrace):
             return None
-        before = get_current()
-        attach(operation.trace.context)
-        return before
+        before = attach(operation.trace.context).old_value  # the context that was current, never the token itself
+        return before if isinstance(before, Context) else Context()
 
     def leave(self, operation: Operation, entered: object) -> None:
         """Make current what was before; what the host attached meanwhile stays, but for our span."""

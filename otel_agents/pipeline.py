@@ -32,6 +32,7 @@ from otel_agents.signals.spans import Spans
 
 PatchPoints = Callable[[], Mapping[tuple[str, str], int]]
 FLUSH_S: Final = 2.0
+NOT_BUILT: Final = ("serve", "token", "audit_file", "targets")  # settings of the contract that come with later parts
 _logger: Final = logging.getLogger("otel_agents")
 _lock: Final = threading.RLock()
 _active: Pipeline | None = None
@@ -198,9 +199,17 @@ def _first() -> Pipeline:
         if _active is not None:
             return _active
         config = Config.load(strict=False)
-        for problem in config.problems:
-            _logger.warning("%s", problem)
+        tell_problems(config)
         return start(config)
+
+
+def tell_problems(config: Config) -> None:
+    """Log what is wrong with the settings: one message for each, with value, place and fix."""
+    for problem in config.problems:
+        _logger.warning("%s", problem)
+    for name in NOT_BUILT:
+        if name in config.sources:
+            _logger.warning("%s: %s has no effect in this version; unset it", config.source_of(name), name)
 
 
 def _pauses(config: Config) -> PauseStore:

@@ -36,8 +36,7 @@ class OtelAgentsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         providers = {name: options.pop(name, None) for name in PROVIDERS}
         given = options.get("config")
         config = given if isinstance(given, Config) else Config.load(options, strict=False)
-        for problem in (*config.problems, *adapters.problems(config)):
-            _logger.warning("%s", problem)
+        pipeline.tell_problems(config, *adapters.problems(config))
         pipe = pipeline.start(config, **providers, patch_points=apply.patch_counts)
         for adapter in adapters.load(config.adapters) if config.enabled else ():
             self._applied.append(apply.apply(adapter, on_applied=pipe.metrics.announce))

@@ -17,7 +17,7 @@ from opentelemetry.trace import TracerProvider, get_tracer_provider
 from otel_agents import guard
 from otel_agents.bus import pipe
 from otel_agents.bus.hub import Hub
-from otel_agents.config import Config
+from otel_agents.config import Config, Problem
 from otel_agents.operation import ABANDONED, Signal
 from otel_agents.pauses import MemoryPauses, PauseStore, open_pauses
 from otel_agents.recorder import RECORDER
@@ -203,9 +203,9 @@ def _first() -> Pipeline:
         return start(config)
 
 
-def tell_problems(config: Config) -> None:
+def tell_problems(config: Config, *more: Problem) -> None:
     """Log what is wrong with the settings: one message for each, with value, place and fix."""
-    for problem in config.problems:
+    for problem in (*config.problems, *more):
         _logger.warning("%s", problem)
     for name in NOT_BUILT:
         if name in config.sources:

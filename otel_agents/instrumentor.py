@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection
 from typing import Any, ClassVar, Final
 
@@ -13,7 +12,6 @@ from otel_agents.config import Config, Options
 from otel_agents.patching import apply
 
 PROVIDERS: Final = ("tracer_provider", "meter_provider", "logger_provider")
-_logger: Final = logging.getLogger("otel_agents")
 
 
 class OtelAgentsInstrumentor(BaseInstrumentor):  # type: ignore[misc]

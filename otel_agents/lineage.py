@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+
 from otel_agents.operation import Operation, current
+
+TRIES: Final = 8
 
 
 def current_open() -> Operation | None:
@@ -40,3 +46,11 @@ def inherited(parent: Operation | None, names: tuple[str, ...]) -> dict[str, obj
         found |= {name: parent.attributes[name] for name in names if name not in found and name in parent.attributes}
         parent = parent.parent
     return found
+
+
+def own(operations: Iterable[Operation]) -> list[Operation]:
+    """Return which operations of a set began in this process; other threads may add some meanwhile."""
+    for _ in range(TRIES):
+        with suppress(RuntimeError):  # the set changed while we read it
+            return [each for each in list(operations) if not each.is_inherited]
+    return []

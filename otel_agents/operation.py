@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ STATUS_OF = {
     OK: "completed", ERROR: "failed", CANCELLED: "cancelled", PAUSED: "awaiting_hitl", ABANDONED: "cancelled"
 }  # fmt: skip
 _numbers = itertools.count(1)
+_first = 1  # number of the first operation of this process
 FAILURES_KEPT = 8  # failing children that an operation remembers; more than that fail in parallel only rarely
 
 
@@ -158,6 +160,11 @@ class Operation:
         return self.run.runtime
 
     @property
+    def is_inherited(self) -> bool:
+        """Whether it started before this process was forked off: how it ends is told by the process where it began."""
+        return self.number < _first
+
+    @property
     def node(self) -> Operation | None:
         """The nearest node: this operation or one around it. Not kept: an operation in a cycle is freed late."""
         return self if self.kind is NODE else self.node_around
@@ -276,3 +283,13 @@ def outcome_of(error: BaseException | None) -> str:
         return CANCELLED
     names = {cls.__name__ for cls in type(error).__mro__}
     return CANCELLED if names & {"CancelledError", "Cancelled"} else ERROR
+
+
+def _renew() -> None:
+    """Tell a forked child which operations are its own."""
+    global _first
+    _first = next(_numbers)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
+import sys
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from opentelemetry import baggage
 from opentelemetry._logs import LoggerProvider, get_logger_provider
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
+from opentelemetry.metrics import MeterProvider, NoOpMeterProvider, get_meter_provider
 from opentelemetry.trace import TracerProvider, get_tracer_provider
 
 from otel_agents import guard
 from otel_agents.bus import pipe
 from otel_agents.bus.hub import Hub
 from otel_agents.config import Config, Problem
+from otel_agents.lineage import own
 from otel_agents.operation import ABANDONED, Signal
 from otel_agents.pauses import MemoryPauses, PauseStore, open_pauses
 from otel_agents.recorder import RECORDER
@@ -33,8 +37,9 @@ from otel_agents.signals.spans import Spans
 PatchPoints = Callable[[], Mapping[tuple[str, str], int]]
 FLUSH_S: Final = 2.0
 NOT_BUILT: Final = ("serve", "token", "audit_file", "targets")  # settings of the contract that come with later parts
+LAST: Final = -100  # of the finalizers of a child of multiprocessing
 _logger: Final = logging.getLogger("otel_agents")
-_lock: Final = threading.RLock()
+_lock = threading.RLock()
 _active: Pipeline | None = None
 
 
@@ -82,6 +87,7 @@ class Pipeline:
                 level=config.log_level,
             )
             self.signals = (*self.signals, self.event_log)
+        self._given = tracer_provider, logger_provider, meter_provider
         self._heard = bool(extra) or self.event_log is not None
 
     def install(self) -> None:
@@ -112,9 +118,19 @@ class Pipeline:
 
     def finish(self) -> None:
         """End what still runs as abandoned and deliver what is queued; called at exit."""
-        for operation in list(RECORDER.open):
+        for operation in own(RECORDER.open):
             RECORDER.end(operation, outcome=ABANDONED)
         guard.run("pipeline.flush", self.hub.flush, FLUSH_S)
+
+    def leave(self) -> None:
+        """Do what exit does, in a process that ends without it; takes no longer than two seconds for the exporters.
+
+        No scrape comes after this, so what is said of metrics and Prometheus at ``flush`` does not matter here.
+        """
+        self.finish()
+        sending = threading.Thread(target=_flush_all, args=(self._providers(), FLUSH_S), daemon=True)
+        sending.start()
+        sending.join(FLUSH_S)
 
     def flush(self, timeout_s: float = FLUSH_S) -> None:
         """Deliver what is queued.
@@ -123,10 +139,8 @@ class Pipeline:
         makes it show every sample twice at the next scrape (opentelemetry-sdk 1.45).
         """
         self.hub.flush(timeout_s)
-        for provider in (get_tracer_provider(), get_logger_provider()):
-            flush = getattr(provider, "force_flush", None)
-            if flush is not None:
-                flush(round(timeout_s * 1000))
+        traces, logs, _ = self._providers()
+        _flush_all((traces, logs), timeout_s)
 
     def health(self) -> dict[str, object]:
         """Return the state of telemetry: what is heard, patch points by adapter and state, losses, own errors."""
@@ -151,6 +165,10 @@ class Pipeline:
         self._silence()
         for release in (self.hub.close, self.metrics.close, self.pauses.close):
             guard.run("pipeline.close", release)
+
+    def _providers(self) -> tuple[object, object, object]:
+        traces, logs, metrics = self._given
+        return traces or get_tracer_provider(), logs or get_logger_provider(), metrics or get_meter_provider()
 
     def _silence(self) -> None:
         for opened in (self.event_log, self.log_context):
@@ -221,6 +239,32 @@ def _pauses(config: Config) -> PauseStore:
         return MemoryPauses()
 
 
+def _flush_all(providers: tuple[object, ...], timeout_s: float) -> None:
+    for provider in providers:
+        flush = getattr(provider, "force_flush", None)
+        if flush is not None:
+            guard.run("pipeline.flush", flush, round(timeout_s * 1000))
+
+
 def _correlation() -> str:
     value = baggage.get_baggage(a.FLEX_CORRELATION_ID)
     return value if isinstance(value, str) else ""
+
+
+def _renew() -> None:
+    """Give a forked child its own lock, and the end that it would not have: multiprocessing leaves without atexit."""
+    global _lock
+    _lock = threading.RLock()
+    RECORDER.open = weakref.WeakSet()
+    forking = sys.modules.get("multiprocessing.util")
+    if _active is not None and forking is not None:
+        guard.run("pipeline.fork", forking.register_after_fork, _active, _stay)
+
+
+def _stay(pipeline: Pipeline) -> None:
+    """Have a child of multiprocessing send its telemetry when it ends, after what the host does then."""
+    sys.modules["multiprocessing.util"].Finalize(None, guard.run, ("pipeline.leave", pipeline.leave), exitpriority=LAST)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew)

@@ -149,8 +149,8 @@ class Recorder:
     # Ending
 
     def end(self, operation: Operation, error: BaseException | None = None, outcome: str = "") -> None:
-        """End an operation; the second end of the same operation is ignored."""
-        if operation.outcome:
+        """End an operation; a second end is ignored, and so is the end of what began before this process was forked."""
+        if operation.outcome or operation.is_inherited:
             return
         kind, run = operation.kind, operation.run
         operation.duration_ns = duration_ns = self.clock_ns() - operation.began_ns

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from otel_agents import guard
+from otel_agents.lineage import own
 from otel_agents.operation import Fact, Operation
 from otel_agents.pauses import PauseStore, Pending
 from otel_agents.semconv import agents as a
@@ -20,7 +20,6 @@ from otel_agents.signals.metrics.process import Process
 
 MEGABYTE: Final = 1_000_000
 EVERY_NS: Final = 1_000_000_000  # a pause store may be a database: it is asked at most once a second
-TRIES: Final = 8
 # A series that could never be 1 says nothing: who is gone has no series at all.
 LIVING: Final = tuple(status for status in OURS[a.YOLO_AGENT_STATUS].values if status != GONE)
 
@@ -65,7 +64,7 @@ class Observed:
     def runs(self) -> dict[str, list[Operation]]:
         """Return the running runs by runtime."""
         found: dict[str, list[Operation]] = {runtime: [] for runtime in list(self.runtimes)}
-        for run in self._open():
+        for run in own(self._recorder.open):
             if run.began_ns and not run.outcome:
                 found.setdefault(run.runtime, []).append(run)
         return found
@@ -98,12 +97,6 @@ class Observed:
 
     def _now_ns(self) -> int:
         return self._recorder.clock_ns()
-
-    def _open(self) -> list[Operation]:
-        for _ in range(TRIES):
-            with suppress(RuntimeError):  # another thread started a run meanwhile
-                return list(self._recorder.open)
-        return list(self._recorder.open)
 
 
 def _began(run: Operation) -> int:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from otel_agents.failure import Failure
 from otel_agents.semconv import agents as a
@@ -39,7 +39,7 @@ class Trace(Protocol):
     @property
     def traceparent(self) -> str: ...
     @property
-    def context(self) -> object: ...
+    def context(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)

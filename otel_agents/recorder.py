@@ -164,7 +164,7 @@ class Recorder:
         status = operation.status if kind is k.RUN else operation.outcome
         time_ns = operation.started_ns + duration_ns
         for end in kind.ends:
-            if end.when(operation):
+            if end.when is None or end.when(operation):
                 self._tell(Fact(end.event, run, operation, operation.attributes, time_ns, status, duration_ns))
         guard.each("signals.ended", self._audience.ended, operation)
         step_over(operation)

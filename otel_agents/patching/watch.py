@@ -167,9 +167,13 @@ class Watch(Call):
         self._end(error, guard.run(self.site.at["failed"], self._judge, error) or "")
 
     def _end(self, error: BaseException | None, outcome: str) -> None:
-        self.leave()
-        if self.operation is not None:
-            guard.run(self.site.at["end"], RECORDER.end, self.operation, error, outcome)
+        operation = self.operation
+        if operation is None:
+            return
+        if self.entered is not None:
+            RECORDER.leave(operation, self.entered)
+            self.entered = None
+        guard.run(self.site.at["end"], RECORDER.end, operation, error, outcome)
 
     def _after(self, result: Any) -> str:
         after = self.site.patch.after

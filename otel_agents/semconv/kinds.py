@@ -14,11 +14,6 @@ from otel_agents.semconv.model import End, Ended, GenAi, Kind, Table
 KINDS: Final[Table[Kind]] = Table()
 
 
-def always(ended: Ended) -> bool:
-    """Every end counts."""
-    return True
-
-
 def failed(ended: Ended) -> bool:
     """It ended with an error."""
     return ended.outcome == "error"
@@ -74,7 +69,7 @@ RUN: Final = _kind(
         at_end=(a.FLEX_RUN_STATUS, a.FLEX_PLAN_VERSION, a.FLEX_RUN_REASON, a.FLEX_RUN_ITERATIONS, a.FLEX_RUN_METRICS,
                 g.GEN_AI_INPUT_TOKENS, g.GEN_AI_OUTPUT_TOKENS),
         starts=e.START,
-        ends=(End(e.COMPLETE, always), End(e.WORKFLOW_FINISHED, workflow_over)),
+        ends=(End(e.COMPLETE), End(e.WORKFLOW_FINISHED, workflow_over)),
         gen_ai=MappingProxyType({"": GenAi("invoke_workflow")}),
     )
 )  # fmt: skip
@@ -102,7 +97,7 @@ NODE: Final = _kind(
                   a.FLEX_FACET_OUTPUT),
         at_end=(a.FLEX_NODE_ATTEMPT, g.GEN_AI_INPUT_TOKENS, g.GEN_AI_OUTPUT_TOKENS),
         starts=e.NODE_START,
-        ends=(End(e.NODE_ERROR, failed), End(e.NODE_COMPLETE, always)),
+        ends=(End(e.NODE_ERROR, failed), End(e.NODE_COMPLETE)),
         duration=m.NODE_DURATION,
         gen_ai=MappingProxyType(
             {
@@ -152,7 +147,7 @@ ITERATION: Final = _kind(
         at_start=(a.FLEX_ITERATION_NUMBER, a.FLEX_ITERATION_MAX, a.FLEX_ITERATION_FEEDBACK),
         at_end=(a.FLEX_ITERATION_SUCCESS, a.FLEX_ITERATION_PHASE_TIMINGS, a.FLEX_ITERATION_GATE_RESULTS),
         starts=e.ITERATION_STARTED,
-        ends=(End(e.ITERATION_COMPLETED, always),),
+        ends=(End(e.ITERATION_COMPLETED),),
         duration=m.ITERATION_DURATION,
     )
 )
@@ -166,7 +161,7 @@ PHASE: Final = _kind(
         inherits=(a.FLEX_ITERATION_NUMBER,),
         at_end=(a.FLEX_PHASE_SUCCESS,),
         starts=e.PHASE_STARTED,
-        ends=(End(e.PHASE_COMPLETED, always),),
+        ends=(End(e.PHASE_COMPLETED),),
         duration=m.PHASE_DURATION,
     )
 )
@@ -179,7 +174,7 @@ GATE: Final = _kind(
         at_start=(a.FLEX_ITERATION_NUMBER,),
         inherits=(a.FLEX_ITERATION_NUMBER,),
         at_end=(a.FLEX_GATE_PASSED,),
-        ends=(End(e.GATE_CHECKED, always),),
+        ends=(End(e.GATE_CHECKED),),
     )
 )
 DELIVERY: Final = _kind(
@@ -189,7 +184,7 @@ DELIVERY: Final = _kind(
         "The result of a run is delivered.",
         at_end=(a.FLEX_DELIVERY_SUCCESS, a.FLEX_DELIVERY_PR_URL, a.FLEX_DELIVERY_CI_STATUS),
         starts=e.DELIVERY_STARTED,
-        ends=(End(e.DELIVERY_COMPLETED, always),),
+        ends=(End(e.DELIVERY_COMPLETED),),
         duration=m.DELIVERY_DURATION,
     )
 )
@@ -200,7 +195,7 @@ HANDOFF: Final = _kind(
         "An agent hands work to another: from the request until the target's first node starts, or the run ends.",
         subject=a.YOLO_TO_AGENT,
         at_start=(a.YOLO_FROM_AGENT,),
-        ends=(End(e.HANDOFF, always),),
+        ends=(End(e.HANDOFF),),
         duration=m.HANDOFF_DURATION,
     )
 )
@@ -211,7 +206,7 @@ DECISION: Final = _kind(
         "An agent decides.",
         subject=a.YOLO_DECISION_TYPE,
         at_start=(a.YOLO_AGENT,),
-        ends=(End(e.DECISION, always),),
+        ends=(End(e.DECISION),),
         duration=m.DECISION_TIME,
     )
 )
@@ -222,7 +217,7 @@ CONTEXT_REFRESH: Final = _kind(
         "An agent's context is refreshed.",
         at_start=(a.YOLO_AGENT,),
         at_end=(a.YOLO_CONTEXT_ITEMS, a.YOLO_CONTEXT_TOKENS, a.YOLO_CONTEXT_LIMIT),
-        ends=(End(e.CONTEXT_REFRESHED, always),),
+        ends=(End(e.CONTEXT_REFRESHED),),
         duration=m.CONTEXT_REFRESH_TIME,
     )
 )
@@ -232,7 +227,7 @@ STATE_SAVE: Final = _kind(
         "yolo.state_save",
         "The orchestrator's state is saved.",
         at_end=(a.YOLO_STATE_SIZE,),
-        ends=(End(e.STATE_SAVED, always),),
+        ends=(End(e.STATE_SAVED),),
     )
 )
 STATE_LOAD: Final = _kind(
@@ -240,7 +235,7 @@ STATE_LOAD: Final = _kind(
         "state_load",
         "yolo.state_load",
         "The orchestrator's state is loaded.",
-        ends=(End(e.STATE_LOADED, always),),
+        ends=(End(e.STATE_LOADED),),
         duration=m.STATE_LOAD_TIME,
     )
 )

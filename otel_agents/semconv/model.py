@@ -126,10 +126,10 @@ class Ended(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The event at an operation's end, and the condition under which it happens."""
+    """The event at an operation's end, and the condition under which it happens; None: at every end."""
 
     event: EventType
-    when: Callable[[Ended], bool]
+    when: Callable[[Ended], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

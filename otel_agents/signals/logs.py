@@ -76,7 +76,7 @@ class Logs(Signal):
         row, operation = self._rows[fact.type.name], fact.operation
         severity = row.severity or fact.severity
         trace = operation.trace if operation is not None else None
-        context: Any = trace.context if trace is not None else None
+        context = trace.context if trace is not None else None
         if fact.time_ns >= row.ask_again_ns and not self._asks(row, fact, severity, context):
             return
         logger.emit(

@@ -87,7 +87,8 @@ class Spans(Signal):
 
     def started(self, operation: Operation) -> None:
         """Start the span, with all that is known, so that samplers see it."""
-        around = self._context_around(operation)
+        is_plain = operation.parent is current() and operation.kind is not k.RUN
+        around = get_current() if is_plain else self._context_around(operation)
         if operation.ceded:
             operation.trace = SpanTrace(trace.get_current_span(around), around)
             return

@@ -158,8 +158,9 @@ def test_a_recorder_that_fails_changes_nothing(
         worse.setattr(RECORDER, "_begin", broken)
         assert host.plain("value") == "value"
         worse.undo()
-        worse.setattr("otel_agents.recorder.step_over", broken)
+        worse.setattr(RECORDER, "clock_ns", iter((1, 2)).__next__)  # fails when it is asked for the time of the end
         assert host.plain("value") == "value"
+        worse.setattr(RECORDER, "clock_ns", iter((1, 2)).__next__)
         with pytest.raises(ValueError, match="wrong"):
             host.plain(ValueError("wrong"))
     assert guard.errors() == {"patch.host.before": 1, "patch.host.end": 2}

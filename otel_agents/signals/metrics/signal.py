@@ -141,7 +141,8 @@ class Metrics(Signal):
         def take(operation: Operation) -> None:
             labels = sets.of(values_in(operation))
             if labels is not None:
-                measure(operation.duration_ns / 1e9, labels, _context(operation))
+                trace = operation.trace
+                measure(operation.duration_ns / 1e9, labels, trace.context if trace is not None else None)
 
         return take
 

@@ -28,13 +28,22 @@ FAILED: Final = Status(StatusCode.ERROR)  # no description: it would be the exce
 
 
 class SpanTrace:
-    """Where an operation stands in a trace."""
+    """Where an operation stands in a trace.
 
-    __slots__ = ("context", "span")
+    ``context`` is ``around``, in which it started, with its span. The rest is for generators, whose steps may each
+    begin in another context: ``inner`` is what was made of the last such one, ``kept`` the span that the host keeps
+    current across a yield, ``outside`` what was current around all that.
+    """
 
-    def __init__(self, span: Span, context: Context) -> None:
+    __slots__ = ("around", "context", "inner", "kept", "outside", "span")
+
+    def __init__(self, span: Span, context: Context, around: Context | None = None) -> None:
         self.span = span
         self.context = context
+        self.around = around
+        self.inner: Context | None = None
+        self.kept: Span | None = None
+        self.outside: Context | None = None
 
     @property
     def trace_id(self) -> str:
@@ -90,17 +99,18 @@ class Spans(Signal):
         is_plain = operation.parent is current() and operation.kind is not k.RUN
         around = get_current() if is_plain else self._context_around(operation)
         if operation.ceded:
-            operation.trace = SpanTrace(trace.get_current_span(around), around)
+            operation.trace = SpanTrace(trace.get_current_span(around), around, around)
             return
+        inside = self._with_ids(operation, around) if operation.kind is k.RUN else around
         span = self._tracer.start_span(
             operation.kind.span_name(operation.subject),
-            around,
+            inside,
             INTERNAL,
             self._at_start(operation),  # type: ignore[arg-type]  # cleaned by the recorder
             [each for each in map(link, operation.links) if each is not None] if operation.links else None,
             operation.started_ns,
         )
-        operation.trace = SpanTrace(span, trace.set_span_in_context(span, around))
+        operation.trace = SpanTrace(span, trace.set_span_in_context(span, inside), around)
 
     def ended(self, operation: Operation) -> None:
         """End the span with the duration that the metrics have."""
@@ -119,28 +129,54 @@ class Spans(Signal):
         """Make the span current."""
         if not isinstance(operation.trace, SpanTrace):
             return None
-        before = attach(operation.trace.context).old_value  # the context that was current, never the token itself
-        return before if isinstance(before, Context) else Context()
+        known = operation.trace
+        before = attach(known.context).old_value  # the context that was current, never the token itself
+        around = known.around
+        if around is not None and before is around:
+            return around
+        return self._enter_elsewhere(operation, known, before if isinstance(before, Context) else Context())
 
     def leave(self, operation: Operation, entered: object) -> None:
         """Make current what was before; what the host attached meanwhile stays, but for our span."""
-        if not isinstance(operation.trace, SpanTrace) or not isinstance(entered, Context):
+        known = operation.trace
+        if not isinstance(known, SpanTrace) or not isinstance(entered, Context):
             return
         now = get_current()
-        if now is operation.trace.context:
+        if now is known.inner:
             attach(entered)
-        elif not operation.ceded and trace.get_current_span(now) is operation.trace.span:
+        elif now is known.context:  # the host may have come back to it from what it kept current across a yield
+            attach(known.around if entered and known.around is not None else entered)
+        elif (span := trace.get_current_span(now)) is not known.span:
+            known.kept, known.outside = None if span is trace.INVALID_SPAN else span, entered
+        elif not operation.ceded:
             attach(trace.set_span_in_context(trace.get_current_span(entered), now))
 
     def _context_around(self, operation: Operation) -> Context:
         parent = operation.parent
         if parent is not None and parent is not current() and isinstance(parent.trace, SpanTrace):
             return parent.trace.context
-        around = get_current()
-        if self._propagate_run and operation.kind is k.RUN:
-            around = baggage.set_baggage(a.FLEX_RUN_ID, operation.run.id, around)
-            around = baggage.set_baggage(a.FLEX_CORRELATION_ID, operation.run.correlation_id, around)
-        return around
+        return get_current()
+
+    def _with_ids(self, operation: Operation, context: Context) -> Context:
+        """Add the run's ids to the baggage, if they are to travel."""
+        if not self._propagate_run:
+            return context
+        context = baggage.set_baggage(a.FLEX_RUN_ID, operation.run.id, context)
+        return baggage.set_baggage(a.FLEX_CORRELATION_ID, operation.run.correlation_id, context)
+
+    def _enter_elsewhere(self, operation: Operation, known: SpanTrace, before: Context) -> Context:
+        """Make a span current where another context is than at its start, beside all that is current there.
+
+        A span that the host itself keeps current across a yield stays current. Threads have no context to keep.
+        """
+        if not before:
+            return before
+        if known.kept is not None and known.outside is not None and trace.get_current_span(before) is known.kept:
+            attach(before)
+            return known.outside
+        known.inner = trace.set_span_in_context(known.span, self._with_ids(operation, before))
+        attach(known.inner)
+        return before
 
     def _at_start(self, operation: Operation) -> dict[str, object]:
         run, own, gen_ai = operation.run, operation.attributes, operation.kind.gen_ai

@@ -25,10 +25,22 @@ def step_over(operation: Operation) -> None:
 
     What is asked of the operations around, is asked of those that still run.
     """
-    around = operation.parent
-    while around is not None and around.outcome:
-        around = around.parent
-    operation.parent = around
+    operation.parent = still_open(operation.parent)
+
+
+def still_open(operation: Operation | None) -> Operation | None:
+    """Return the operation if it runs, else the nearest one around it that does; None without any."""
+    while operation is not None and operation.outcome:
+        operation = operation.parent
+    return operation
+
+
+def is_inside(operation: Operation, around: Operation) -> bool:
+    """Whether an operation that runs was started inside another."""
+    inside = None if operation.outcome else operation.parent
+    while inside is not None and inside is not around:
+        inside = inside.parent
+    return inside is not None
 
 
 def was_left_inside(ended: Operation, operation: Operation) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, TypeVar, TypeVarTuple
 
 from otel_agents import guard
-from otel_agents.operation import ABANDONED, OK, PAUSED, STATUS_OF, Identity, Operation
+from otel_agents.lineage import is_inside, still_open
+from otel_agents.operation import ABANDONED, OK, PAUSED, STATUS_OF, Identity, Operation, current
 from otel_agents.patching.collecting import elsewhere, is_collecting, listen
 from otel_agents.patching.table import Call, Parameters, Patch, Start
 from otel_agents.recorder import RECORDER, Entered
@@ -103,7 +104,7 @@ class Watch(Call):
     The row's functions are called while it is current, so that facts that they tell belong to it.
     """
 
-    __slots__ = ("entered", "operation", "site")
+    __slots__ = ("entered", "inside", "operation", "site")
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any], parameters: Parameters, site: Site) -> None:
         self.args = args
@@ -113,11 +114,13 @@ class Watch(Call):
         self.site = site
         self.operation: Operation | None = None
         self.entered: Entered | None = None
+        self.inside: Operation | None = None  # what a generator was in the middle of at its last yield
 
     def enter(self) -> None:
         """Host code runs from here."""
         if self.operation is not None:
-            self.entered = RECORDER.enter(self.operation)
+            inside, self.inside = self.inside, None
+            self.entered = RECORDER.enter(self.operation if inside is None else still_open(inside) or self.operation)
 
     def leave(self) -> None:
         """Host code stops running."""
@@ -130,7 +133,12 @@ class Watch(Call):
         site = self.site
         if site.patch.item is not None:
             guard.run(site.at["item"], site.patch.item, self.operation, self, item)
-        self.leave()
+        now = current()
+        if self.entered is None or now is None or self.operation is None or not is_inside(now, self.operation):
+            self.leave()
+            return
+        RECORDER.leave(now, self.entered)
+        self.entered, self.inside = None, now
 
     def finish(self, result: Any, outcome: str = "") -> Any:
         """End with a result; returns what the caller gets. ``outcome`` is known of a generator that was closed."""

@@ -31,16 +31,17 @@ class SpanTrace:
     """Where an operation stands in a trace.
 
     ``context`` is ``around``, in which it started, with its span. The rest is for generators, whose steps may each
-    begin in another context: ``inner`` is what was made of the last such one, ``kept`` the span that the host keeps
-    current across a yield, ``outside`` what was current around all that.
+    begin in another context (``is_elsewhere``): ``inner`` is what was made of that, ``kept`` the span that the host
+    keeps current across a yield, ``outside`` what was current around all that.
     """
 
-    __slots__ = ("around", "context", "inner", "kept", "outside", "span")
+    __slots__ = ("around", "context", "inner", "is_elsewhere", "kept", "outside", "span")
 
     def __init__(self, span: Span, context: Context, around: Context | None = None) -> None:
         self.span = span
         self.context = context
         self.around = around
+        self.is_elsewhere = False
         self.inner: Context | None = None
         self.kept: Span | None = None
         self.outside: Context | None = None
@@ -131,7 +132,7 @@ class Spans(Signal):
             return None
         known = operation.trace
         before = attach(known.context).old_value  # the context that was current, never the token itself
-        around = known.around
+        around, known.is_elsewhere = known.around, False
         if around is not None and before is around:
             return around
         return self._enter_elsewhere(operation, known, before if isinstance(before, Context) else Context())
@@ -144,8 +145,8 @@ class Spans(Signal):
         now = get_current()
         if now is known.inner:
             attach(entered)
-        elif now is known.context:  # the host may have come back to it from what it kept current across a yield
-            attach(known.around if entered and known.around is not None else entered)
+        elif now is known.context:  # entered so, unless the host came back to it from what it kept across a yield
+            attach(known.around if known.is_elsewhere and known.around is not None else entered)
         elif (span := trace.get_current_span(now)) is not known.span:
             known.kept, known.outside = None if span is trace.INVALID_SPAN else span, entered
         elif not operation.ceded:
@@ -171,6 +172,7 @@ class Spans(Signal):
         """
         if not before:
             return before
+        known.is_elsewhere = True
         if known.kept is not None and known.outside is not None and trace.get_current_span(before) is known.kept:
             attach(before)
             return known.outside

@@ -31,17 +31,20 @@ class Cleaner:
         """Return what signals may have of the attributes."""
         cleaned: dict[str, object] = {}
         for name, value in (attributes or {}).items():
-            # Nearly all are short plain text, which every exporter can encode: looked at here, without another call.
-            if type(value) is str and len(value) <= SHORT_TEXT and value.isascii() and name not in READ_CLOSELY:
-                cleaned[name] = value
-            elif (known := self._read(name, value)) is not None:
+            # Nearly all are short plain text or numbers that any exporter can encode: looked at without another call.
+            if type(value) is str:
+                is_easy = len(value) <= SHORT_TEXT and value.isascii() and name not in READ_CLOSELY
+            else:
+                is_easy = type(value) is int and -MAX_INT <= value < MAX_INT
+            known = value if is_easy else self._read(name, value)
+            if known is not None:
                 cleaned[name] = known
         return cleaned
 
     def _read(self, name: str, value: object) -> object:
         if value is None or (name in CONTENT and not self._keep_content):
             return None
-        if type(value) in EASY or (type(value) is int and -MAX_INT <= value < MAX_INT):
+        if type(value) in EASY:
             return value
         return guard.run("recorder.clean", self._hard, name, value)
 

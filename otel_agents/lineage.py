@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Final
 
 from otel_agents.operation import Operation, current
+from otel_agents.semconv.agents import FLEX_NODE_KIND
+from otel_agents.semconv.kinds import RUN
 
 TRIES: Final = 8
 
@@ -58,6 +60,15 @@ def inherited(parent: Operation | None, names: tuple[str, ...]) -> dict[str, obj
         found |= {name: parent.attributes[name] for name in names if name not in found and name in parent.attributes}
         parent = parent.parent
     return found
+
+
+def spenders(inside: Operation) -> Iterator[Operation]:
+    """Return the agents and the runs around, this operation included: the tokens of a model call are theirs."""
+    around: Operation | None = inside
+    while around is not None:
+        if around.kind is RUN or around.attributes.get(FLEX_NODE_KIND) == "agent":
+            yield around
+        around = around.parent
 
 
 def own(operations: Iterable[Operation]) -> list[Operation]:

@@ -13,7 +13,7 @@ from otel_agents.audience import Audience
 from otel_agents.cleaning import Cleaner
 from otel_agents.content import Capture, type_name
 from otel_agents.handoffs import PENDING, arrived, comes_back, is_progress
-from otel_agents.lineage import current_open, inherited, step_over, was_left_inside
+from otel_agents.lineage import current_open, inherited, spenders, step_over, was_left_inside
 from otel_agents.operation import (
     ABANDONED,
     ERROR,
@@ -162,10 +162,12 @@ class Recorder:
         elif run.last_handoff is not None and is_progress(operation):
             run.progressed = True
         status = operation.status if kind is k.RUN else operation.outcome
-        time_ns = operation.started_ns + duration_ns
+        time_ns, told = operation.started_ns + duration_ns, self._audience.happened
         for end in kind.ends:
             if end.when is None or end.when(operation):
-                self._tell(Fact(end.event, run, operation, operation.attributes, time_ns, status, duration_ns))
+                fact = Fact(end.event, run, operation, operation.attributes, time_ns, status, duration_ns)
+                run.touched_ns = self.clock_ns()
+                guard.each("signals.happened", told[end.event.name], fact)
         guard.each("signals.ended", self._audience.ended, operation)
         step_over(operation)
         operation.error = None  # a host's exception must not live longer than it would without us
@@ -216,11 +218,8 @@ class Recorder:
         inside = current()
         if inside is None or not self.listening():
             return
-        around: Operation | None = inside
-        while around is not None:
-            if around.kind is k.RUN or around.attributes.get(a.FLEX_NODE_KIND) == "agent":
-                around.use(input_tokens, output_tokens)
-            around = around.parent
+        for around in spenders(inside):
+            around.use(input_tokens, output_tokens)
         self._audience.used(inside.run, input_tokens, output_tokens)
 
     def set(self, operation: Operation, attributes: Mapping[str, object]) -> None:

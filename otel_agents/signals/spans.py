@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry import baggage, trace
 from opentelemetry.context import Context, attach, get_current
@@ -97,20 +97,24 @@ class Spans(Signal):
 
     def started(self, operation: Operation) -> None:
         """Start the span, with all that is known, so that samplers see it."""
-        is_plain = operation.parent is current() and operation.kind is not k.RUN
+        kind, own, run = operation.kind, operation.attributes, operation.run
+        is_plain = operation.parent is current() and kind is not k.RUN
         around = get_current() if is_plain else self._context_around(operation)
         if operation.ceded:
             operation.trace = SpanTrace(trace.get_current_span(around), around, around)
             return
-        inside = self._with_ids(operation, around) if operation.kind is k.RUN else around
-        span = self._tracer.start_span(
-            operation.kind.span_name(operation.subject),
-            inside,
-            INTERNAL,
-            self._at_start(operation),  # type: ignore[arg-type]  # cleaned by the recorder
-            [each for each in map(link, operation.links) if each is not None] if operation.links else None,
-            operation.started_ns,
-        )
+        if not self._content and not CONTENT.isdisjoint(own):
+            own = _without_content(own)
+        values: Any = {a.FLEX_RUN_ID: run.id, a.FLEX_RUNTIME: run.runtime, **own}
+        shown = kind.gen_ai.get(str(own.get(a.FLEX_NODE_KIND, "")))
+        if shown is not None:
+            values[g.GEN_AI_OPERATION_NAME] = shown.operation
+            if shown.subject:
+                values.setdefault(shown.subject, operation.subject)
+        links = tuple(filter(None, map(link, operation.links))) if operation.links else None
+        inside = self._with_ids(operation, around) if kind is k.RUN else around
+        name = kind.span_name(operation.subject)
+        span = self._tracer.start_span(name, inside, INTERNAL, values, links, operation.started_ns)
         operation.trace = SpanTrace(span, trace.set_span_in_context(span, inside), around)
 
     def ended(self, operation: Operation) -> None:
@@ -179,18 +183,6 @@ class Spans(Signal):
         known.inner = trace.set_span_in_context(known.span, self._with_ids(operation, before))
         attach(known.inner)
         return before
-
-    def _at_start(self, operation: Operation) -> dict[str, object]:
-        run, own, gen_ai = operation.run, operation.attributes, operation.kind.gen_ai
-        if not self._content and not CONTENT.isdisjoint(own):
-            own = _without_content(own)
-        values = {a.FLEX_RUN_ID: run.id, a.FLEX_RUNTIME: run.runtime, **own}
-        shown = gen_ai.get(str(own.get(a.FLEX_NODE_KIND, ""))) if gen_ai else None
-        if shown is not None:
-            values[g.GEN_AI_OPERATION_NAME] = shown.operation
-            if shown.subject:
-                values.setdefault(shown.subject, operation.subject)
-        return values
 
     def _at_end(self, operation: Operation) -> dict[str, object]:
         late = operation.late or {}

@@ -18,9 +18,13 @@ Done = subprocess.CompletedProcess[str]
 
 
 def quiet(**environ: str) -> dict[str, str]:
-    """Return an environment without settings of OpenTelemetry but these; no exporter unless one is named."""
+    """Return an environment without settings of OpenTelemetry but these; no exporter unless one is named.
+
+    Instrumentations of the framework by others, which the bench extra brings, are switched off.
+    """
     known = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-    return {**known, **{f"OTEL_{signal}_EXPORTER": "none" for signal in SIGNALS}, **environ}
+    none = {f"OTEL_{signal}_EXPORTER": "none" for signal in SIGNALS}
+    return {**known, **none, "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "langchain", **environ}
 
 
 def sending(endpoint: str, protocol: str = "http/protobuf", **environ: str) -> dict[str, str]:

@@ -51,8 +51,9 @@ test-oldest: $(OLDEST)/.test-$(OLDEST_KEY) ## Run the adapters' tests with the o
 	@if [ -d tests/adapters ]; then set -x; $(OLDEST)/bin/python -m pytest -W default tests/adapters $(ARGS); \
 	else echo "no adapter has tests yet"; fi
 
-bench: $(VENV)/.bench-$(KEY) ## Measure the cost, beside other instrumentations and hand-written code
-	$(BIN)/python -m pytest -m bench -p no:randomly -p no:xdist -s tests/benchmarks $(ARGS)
+bench: $(VENV)/.bench-$(KEY) ## Measure the cost, beside other instrumentations and hand-written code; minutes
+	$(BIN)/python -m pytest -q -m bench tests/benchmarks
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 generate: $(VENV)/.test-$(KEY) ## Write what the docs and record.pyi take from the code again
 	$(BIN)/python docs/generate.py

@@ -1,0 +1,168 @@
+"""What watching a LangGraph program costs: nobody, we, hand-written code and others, each in a process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import IO, Any, Final, Self
+
+from tests.benchmarks.measuring import Case, Row, compare, in_turn
+from tests.benchmarks.variants import (
+    CONTENT_OFF,
+    FLOOR,
+    FLOOR_OTLP,
+    NOTHING,
+    OURS,
+    OURS_OTLP,
+    PEERS,
+    SILENT,
+    SPANS,
+    UNSAMPLED,
+    VARIANTS,
+    Variant,
+)
+
+RUNS: Final = 5  # a round
+WAYS: Final = {"sync": "invoke", "async": "ainvoke"}
+TOTAL_GOALS: Final = {("sync", OURS): 1.2}
+TO_FLOOR: Final = 1.2
+Spent = Mapping[str, list[float]]
+
+
+class Process:
+    """A player: the program in a process of its own, watched by one variant."""
+
+    def __init__(self, variant: Variant) -> None:
+        self.cpu = 0.0
+        self.reports: set[str] = set()
+        self._child = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.player", variant.name],
+            env={**os.environ, **CONTENT_OFF},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._pipe(self._child.stdin).close()
+        self._child.wait(60)
+        self._pipe(self._child.stdout).close()
+
+    def ask(self, way: str, runs: int) -> dict[str, Any]:
+        """Have a round played; the program's report and the time are kept."""
+        self._pipe(self._child.stdin).write(f"{way} {runs}\n")
+        line = self._pipe(self._child.stdout).readline()
+        if not line:
+            raise RuntimeError(f"the process of a variant ended with {self._child.wait()}; what it said is above")
+        answer: dict[str, Any] = json.loads(line)
+        self.cpu += answer.pop("cpu", 0.0)
+        if "report" in answer:
+            self.reports.add(answer["report"])
+        return answer
+
+    @staticmethod
+    def _pipe(pipe: IO[str] | None) -> IO[str]:
+        assert pipe is not None
+        return pipe
+
+
+def installed(variants: Iterable[Variant]) -> list[Variant]:
+    """Return the variants whose distribution is there."""
+    return [variant for variant in variants if not variant.module or _found(variant.module)]
+
+
+def _found(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package around it
+        return False
+
+
+def play(rounds: int) -> tuple[Spent, dict[str, dict[str, int]]]:
+    """Return the CPU seconds of each round by ``{way} {variant}``, and the records of one run by variant."""
+    with ExitStack() as stack:
+        processes = {each.name: stack.enter_context(Process(each)) for each in installed(VARIANTS.values())}
+
+        def case(way: str, name: str) -> Case:
+            process = processes[name]
+            return Case(f"{way} {name}", lambda: process.ask(way, RUNS))
+
+        every = [case(way, name) for way in WAYS for name in processes]
+        spent = in_turn(every, rounds, clock=lambda: sum(process.cpu for process in processes.values()))
+        reports = set.union(*(process.reports for process in processes.values()))
+        if len(reports) != 1:
+            raise RuntimeError(f"the program gave different results: {sorted(reports)}")
+        return spent, {name: process.ask("count", 1) for name, process in processes.items()}
+
+
+def rows(spent: Spent, records: Mapping[str, Mapping[str, int]]) -> Iterator[Row]:
+    """Return the comparisons."""
+    for way in WAYS:
+        yield from _totals(way, spent, records)
+    for way in WAYS:
+        yield from _additions(way, spent)
+
+
+def _totals(way: str, spent: Spent, records: Mapping[str, Mapping[str, int]]) -> Iterator[Row]:
+    base = spent[f"{way} {NOTHING}"]
+    for name, counts in records.items():
+        if name == NOTHING:
+            continue
+        made = f"{counts['spans']} spans, {counts['logs']} log records, {counts['values']} histogram values a run"
+        ours, goal = spent[f"{way} {name}"], TOTAL_GOALS.get((way, name))
+        note = f"{_millis(ours)} / {_millis(base)} ms; {made}"
+        yield compare(
+            f"LangGraph {WAYS[way]}, to nobody watching", VARIANTS[name].says, ours, base, goal=goal, note=note
+        )
+
+
+def _additions(way: str, spent: Spent) -> Iterator[Row]:
+    """Compare what is added to the program's own time."""
+    base = spent[f"{way} {NOTHING}"]
+
+    def added(name: str) -> list[float]:
+        return [with_it - without for with_it, without in zip(spent[f"{way} {name}"], base, strict=True)]
+
+    def row(ours: str, other: str, goal: float | None) -> Row:
+        note = f"{_millis(added(ours))} / {_millis(added(other))} ms"
+        name = f"{VARIANTS[ours].says}, to {VARIANTS[other].says}"
+        return compare(f"LangGraph {WAYS[way]}, added time", name, added(ours), added(other), goal=goal, note=note)
+
+    yield row(OURS, FLOOR, TO_FLOOR)
+    yield row(OURS_OTLP, FLOOR_OTLP, TO_FLOOR)
+    for peer in installed(PEERS):
+        yield row(OURS, peer.name, 1.0)
+    for peer in installed(PEERS):
+        yield row(SPANS, peer.name, None)
+
+
+def _millis(spent: Iterable[float]) -> str:
+    return f"{statistics.median(spent) / RUNS * 1e3:.2f}"
+
+
+def shares(spent: Spent) -> Iterator[tuple[str, list[str]]]:
+    """Return where our time goes: what it is spent on, and the milliseconds of a run by way."""
+    parts: tuple[tuple[str, str, str], ...] = (
+        ("patched calls, seen by nobody", SILENT, NOTHING),
+        ("facts, operations and spans", SPANS, SILENT),
+        ("metrics, log records and the feed, beside spans", OURS, SPANS),
+        ("of all this, what goes when nothing is sampled", OURS, UNSAMPLED),
+        ("OTLP encoding, on top", OURS_OTLP, OURS),
+    )
+    for says, more, less in parts:
+        yield says, [_difference(spent, way, more, less) for way in WAYS]
+
+
+def _difference(spent: Spent, way: str, more: str, less: str) -> str:
+    pairs = zip(spent[f"{way} {more}"], spent[f"{way} {less}"], strict=True)
+    return _millis([a - b for a, b in pairs])

@@ -1,0 +1,103 @@
+"""Writes what was measured: a table for the terminal, a page of the docs, and JSON beside it. Measures nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import metadata
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.measuring import Row
+
+PAGE: Final = Path(__file__).parents[2] / "docs/reference/benchmarks.md"
+RESULTS: Final = PAGE.with_suffix(".json")
+DISTRIBUTIONS: Final = (
+    "opentelemetry-sdk",
+    "langgraph",
+    "langchain",
+    "opentelemetry-instrumentation-langchain",
+    "openinference-instrumentation-langchain",
+    "opentelemetry-instrumentation-genai-langchain",
+)
+REACHED: Final = {True: "reached", False: "**not reached**", None: ""}
+HEAD: Final = Path(__file__).with_name("method.md").read_text(encoding="utf-8")
+
+
+def machine() -> str:
+    """Return what it was measured on."""
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    versions = ", ".join(f"{name} {_version(name)}" for name in DISTRIBUTIONS)
+    return f"Measured on {platform.system()} {platform.machine()}, {os.cpu_count()} cores, {python}, with {versions}"
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def show(rows: Iterable[Row]) -> None:
+    """Print the ratios."""
+    table = Table("what", "ratio", "quartiles", "goal", "", "times", title=machine())
+    for row in rows:
+        goal, reached = _goal(row)
+        table.add_row(f"{row.group}: {row.name}", f"{row.ratio:.2f}", _range(row), goal, reached.strip("*"), row.note)
+    Console(width=200).print(table)
+
+
+def _goal(row: Row) -> tuple[str, str]:
+    return ("" if row.goal is None else f"≤ {row.goal:g}"), REACHED[row.is_reached]
+
+
+def _range(row: Row) -> str:
+    return f"{row.low:.2f} to {row.high:.2f}"
+
+
+def write(rows: Sequence[Row], shares: Sequence[tuple[str, list[str]]], *, runs: int) -> None:
+    """Write the page and the results."""
+    PAGE.write_text("\n".join(_lines(rows, shares, runs)) + "\n", encoding="utf-8")
+    results = {"machine": machine(), "rows": [row.as_dict() for row in rows]}
+    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _lines(rows: Sequence[Row], shares: Sequence[tuple[str, list[str]]], runs: int) -> Iterator[str]:
+    yield HEAD.format(machine=machine(), runs=runs)
+    yield from _goals(rows)
+    yield "## Ratios\n"
+    for group, each in groupby(rows, lambda row: row.group):
+        yield f"### {group[0].upper()}{group[1:]}\n"
+        yield from _table(
+            ("what", "ratio", "quartiles", "goal", ""), [(r.name, f"{r.ratio:.2f}", _range(r), *_goal(r)) for r in each]
+        )
+    yield "## Where the time goes\n"
+    yield "Milliseconds that we add to one LangGraph run: differences between variants, so noise shows in them.\n"
+    yield from _table(("on what", "`invoke`", "`ainvoke`"), [(says, *each) for says, each in shares])
+    yield "## Times\n"
+    yield "The times behind the ratios: of what is named, and of what it is compared with.\n"
+    yield from _table(("what", "times"), [(f"{row.group}: {row.name}", row.note) for row in rows])
+
+
+def _goals(rows: Sequence[Row]) -> Iterator[str]:
+    wanted = [row for row in rows if row.goal is not None]
+    missed = [row for row in wanted if not row.is_reached]
+    yield f"## Goals\n\n{len(wanted) - len(missed)} of {len(wanted)} goals are reached.\n"
+    if missed:
+        yield "Not reached:\n"
+        yield from (f"- {row.group}: {row.name}: {row.ratio:.2f}, where {row.goal:g} is wanted;" for row in missed[:-1])
+        last = missed[-1]
+        yield f"- {last.group}: {last.name}: {last.ratio:.2f}, where {last.goal:g} is wanted.\n"
+
+
+def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{' --- |' * len(head)}"
+    yield from (f"| {' | '.join(line)} |" for line in body)
+    yield ""

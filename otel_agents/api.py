@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from otel_agents import pipeline
 from otel_agents.bus.event import Event
 from otel_agents.operation import Identity, log_fields, set_log_fields
+from otel_agents.patching.collecting import keep_context
 from otel_agents.scopes import MANUAL, Scope
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import kinds as k
@@ -134,6 +135,7 @@ def log_context(**fields: object) -> Iterator[None]:
     try:
         yield
     finally:
+        keep_context()
         if log_fields() is mine:  # a generator may be closed where something else is current
             set_log_fields(before)
 

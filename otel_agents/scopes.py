@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from otel_agents import guard, pipeline, questions
 from otel_agents.operation import PAUSED, Identity, Operation, current
 from otel_agents.patching.calls import wrap
-from otel_agents.patching.collecting import elsewhere, is_collecting, listen
+from otel_agents.patching.collecting import elsewhere, is_collecting, keep_context, listen
 from otel_agents.patching.table import Call, Patch, Start
 from otel_agents.recorder import RECORDER, Entered
 from otel_agents.semconv import kinds as k
@@ -159,6 +159,7 @@ class Scope:
         operation, self._operation = self._operation, None
         if operation is None or self._entered is None:
             return
+        keep_context()
         RECORDER.leave(operation, self._entered)
         outcome = self._handle.outcome if error is None else ""
         if is_collecting():  # a generator that holds this block is being collected

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import _thread
 import gc
+import sys
+from collections import deque
 from collections.abc import Callable
-from typing import TypeVarTuple
+from contextvars import Context, copy_context
+from typing import Final, TypeVarTuple
 
 Ts = TypeVarTuple("Ts")
 
+KEPT: Final = 8
+RUNS_ANYWHERE: Final = sys.version_info < (3, 12)  # later the collector runs between two lines of Python only
+
 _at_work: int | None = None  # the thread in which the collector runs
+_contexts: deque[Context] = deque(maxlen=KEPT)  # as they were when a finalizer first changed a context variable
+_is_kept = False  # in this collection
 
 
 def listen() -> None:
@@ -27,6 +35,18 @@ def is_collecting() -> bool:
     return _at_work is not None and _at_work == _thread.get_ident()
 
 
+def keep_context() -> None:
+    """Let a finalizer change context variables after this.
+
+    The collector may run inside ``ContextVar.set``, which then goes on with the old mapping: if a finalizer sets a
+    variable, too, nobody else holds that mapping any more, and the interpreter crashes.
+    """
+    global _is_kept
+    if RUNS_ANYWHERE and _at_work is not None and not _is_kept and is_collecting():
+        _is_kept = True
+        _contexts.append(copy_context())
+
+
 def elsewhere(function: Callable[[*Ts], object], *args: *Ts) -> None:
     """Call a function in a thread of its own; here, when the interpreter is too far gone for threads."""
     try:
@@ -36,5 +56,6 @@ def elsewhere(function: Callable[[*Ts], object], *args: *Ts) -> None:
 
 
 def _note(phase: str, info: object) -> None:
-    global _at_work
+    global _at_work, _is_kept
     _at_work = _thread.get_ident() if phase == "start" else None
+    _is_kept = False

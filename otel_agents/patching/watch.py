@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar, TypeVarTuple
 from otel_agents import guard
 from otel_agents.lineage import is_inside, still_open
 from otel_agents.operation import ABANDONED, OK, PAUSED, STATUS_OF, Identity, Operation, current
-from otel_agents.patching.collecting import elsewhere, is_collecting, listen
+from otel_agents.patching.collecting import elsewhere, is_collecting, keep_context, listen
 from otel_agents.patching.table import Call, Parameters, Patch, Start
 from otel_agents.recorder import RECORDER, Entered
 from otel_agents.semconv.kinds import RUN
@@ -119,12 +119,14 @@ class Watch(Call):
     def enter(self) -> None:
         """Host code runs from here."""
         if self.operation is not None:
+            keep_context()
             inside, self.inside = self.inside, None
             self.entered = RECORDER.enter(self.operation if inside is None else still_open(inside) or self.operation)
 
     def leave(self) -> None:
         """Host code stops running."""
         if self.entered is not None and self.operation is not None:
+            keep_context()
             RECORDER.leave(self.operation, self.entered)
             self.entered = None
 

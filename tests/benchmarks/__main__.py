@@ -6,7 +6,7 @@ import argparse
 
 from tests.benchmarks import crew, graphs, imports, node, page
 
-ROUNDS = 21
+ROUNDS = 15
 
 
 def main() -> None:

@@ -27,14 +27,17 @@ DISTRIBUTIONS: Final = (
     "opentelemetry-instrumentation-genai-langchain",
 )
 REACHED: Final = {True: "reached", False: "**not reached**", None: ""}
+UNDECIDED: Final = "undecided"
 HEAD: Final = Path(__file__).with_name("method.md").read_text(encoding="utf-8")
 
 
 def machine() -> str:
-    """Return what it was measured on."""
+    """Return what it was measured on, and how busy that was."""
+    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     python = f"{platform.python_implementation()} {platform.python_version()}"
     versions = ", ".join(f"{name} {_version(name)}" for name in DISTRIBUTIONS)
-    return f"Measured on {platform.system()} {platform.machine()}, {os.cpu_count()} cores, {python}, with {versions}"
+    load = f"load average {os.getloadavg()[0]:.1f} while measuring"
+    return f"Measured on {system}, {load}, {python}, with {versions}"
 
 
 def _version(name: str) -> str:
@@ -54,7 +57,10 @@ def show(rows: Iterable[Row]) -> None:
 
 
 def _goal(row: Row) -> tuple[str, str]:
-    return ("" if row.goal is None else f"≤ {row.goal:g}"), REACHED[row.is_reached]
+    """Return the goal, and whether it is reached: a goal between the quartiles is neither reached nor missed."""
+    if row.goal is None:
+        return "", ""
+    return f"≤ {row.goal:g}", UNDECIDED if row.low <= row.goal <= row.high else REACHED[row.is_reached]
 
 
 def _range(row: Row) -> str:
@@ -87,13 +93,16 @@ def _lines(rows: Sequence[Row], shares: Sequence[tuple[str, list[str]]], runs: i
 
 def _goals(rows: Sequence[Row]) -> Iterator[str]:
     wanted = [row for row in rows if row.goal is not None]
-    missed = [row for row in wanted if not row.is_reached]
-    yield f"## Goals\n\n{len(wanted) - len(missed)} of {len(wanted)} goals are reached.\n"
-    if missed:
-        yield "Not reached:\n"
-        yield from (f"- {row.group}: {row.name}: {row.ratio:.2f}, where {row.goal:g} is wanted;" for row in missed[:-1])
-        last = missed[-1]
-        yield f"- {last.group}: {last.name}: {last.ratio:.2f}, where {last.goal:g} is wanted.\n"
+    judged = {says: [row for row in wanted if _goal(row)[1] == says] for says in (*REACHED.values(), UNDECIDED)}
+    reached, missed, undecided = judged[REACHED[True]], judged[REACHED[False]], judged[UNDECIDED]
+    yield "## Goals\n"
+    yield f"Of {len(wanted)} goals, {len(reached)} are reached, {len(missed)} are not, {len(undecided)} are undecided:"
+    yield "the goal lies between the quartiles, so this run does not tell.\n"
+    for says, some in (("Not reached", missed), ("Undecided", undecided)):
+        if some:
+            yield f"{says}:\n"
+            yield from (f"- {row.group}: {row.name}: {row.ratio:.2f}, where {row.goal:g} is wanted" for row in some)
+            yield ""
 
 
 def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -27,7 +27,7 @@ class Cleaner:
         self._keep_content = capture.on
         self._length = capture.length
 
-    def __call__(self, attributes: Mapping[str, object] | None) -> dict[str, object]:
+    def clean(self, attributes: Mapping[str, object] | None) -> dict[str, object]:
         """Return what signals may have of the attributes."""
         cleaned: dict[str, object] = {}
         for name, value in (attributes or {}).items():

@@ -66,7 +66,7 @@ class Recorder:
         self._audience = Audience(signals)
         self.listening = listening
         self.capture = capture or Capture()
-        self._clean = Cleaner(self.capture)
+        self._clean = Cleaner(self.capture).clean
         self.pauses: PauseStore = pauses or MemoryPauses()
         self.remote_correlation = remote_correlation
 

@@ -8,7 +8,7 @@ from otel_agents.cleaning import Cleaner
 from otel_agents.content import Capture
 from otel_agents.semconv.agents import FLEX_ERROR_MESSAGE, FLEX_NODE_ID
 
-OFF, ON = Cleaner(Capture()), Cleaner(Capture(spans=True, length=300))
+OFF, ON = Cleaner(Capture()).clean, Cleaner(Capture(spans=True, length=300)).clean
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,15 @@ from otel_agents.semconv import kinds as k
 from otel_agents.semconv import metrics as m
 from otel_agents.semconv.agents import OURS
 from otel_agents.semconv.model import Count, EventType, Metric
-from otel_agents.signals.metrics.instruments import instruments_on, is_heard
+from otel_agents.signals.metrics.instruments import Measure, instruments_on, is_heard
 from otel_agents.signals.metrics.observed import Dropped, Observed, PatchPoints, Recorder
-from otel_agents.signals.metrics.sources import amount_of, labels_of_fact, labels_of_operation
+from otel_agents.signals.metrics.sources import Values, amount_of, labels_of_fact, labels_of_operation
 
 RUNTIMES: Final = 50  # announced at most: names of runtimes are few, unless somebody makes them up
+
+
+# What takes a duration, and where its labels come from: the label set of values, the values of an operation.
+Timed = tuple[Measure, Callable[[Values], dict[str, str] | None], Callable[[Operation], Values]]
 
 
 class Metrics(Signal):
@@ -104,9 +108,13 @@ class Metrics(Signal):
 
     def ended(self, operation: Operation) -> None:
         """Measure the duration, whatever the outcome."""
-        time = self._times.get(operation.kind.name)
-        if time is not None:
-            time(operation)
+        timed = self._times.get(operation.kind.name)
+        if timed is None:
+            return
+        measure, labels_of, values_in = timed
+        labels, trace = labels_of(values_in(operation)), operation.trace
+        if labels is not None:
+            measure(operation.duration_ns / 1e9, labels, trace.context if trace is not None else None)
 
     def used(self, run: Run, input_tokens: int, output_tokens: int) -> None:
         """Add the tokens of one model call."""
@@ -134,17 +142,9 @@ class Metrics(Signal):
 
         return take
 
-    def _timed(self, metric: Metric) -> Callable[[Operation], None]:
+    def _timed(self, metric: Metric) -> Timed:
         measure, sets = self._instruments.measures[metric.name], self._instruments.sets[metric.name]
-        values_in = labels_of_operation(metric.labels)
-
-        def take(operation: Operation) -> None:
-            labels = sets.of(values_in(operation))
-            if labels is not None:
-                trace = operation.trace
-                measure(operation.duration_ns / 1e9, labels, trace.context if trace is not None else None)
-
-        return take
+        return measure, sets.of, labels_of_operation(metric.labels)
 
     def _start_at_zero(self, runtime: tuple[str, ...]) -> None:
         """Add nothing to every closed label set: of all runtimes, or of metrics without a runtime."""

@@ -39,7 +39,7 @@ class Spans(Sink, SpanExporter):
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
-        self._null.close()
+        os.close(self._null)
 
 
 class Logs(Sink, LogRecordExporter):
@@ -51,7 +51,7 @@ class Logs(Sink, LogRecordExporter):
         return True
 
     def shutdown(self) -> None:
-        self._null.close()
+        os.close(self._null)
 
 
 class Metrics(Sink, MetricExporter):
@@ -67,7 +67,7 @@ class Metrics(Sink, MetricExporter):
         return True
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
-        self._null.close()
+        os.close(self._null)
 
 
 class Sdk:

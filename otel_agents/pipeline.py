@@ -7,12 +7,14 @@ import logging
 import os
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from opentelemetry import baggage
 from opentelemetry._logs import LoggerProvider, get_logger_provider
+from opentelemetry.context import get_current
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.metrics import MeterProvider, NoOpMeterProvider, get_meter_provider
 from opentelemetry.trace import TracerProvider, get_tracer_provider
@@ -22,7 +24,7 @@ from otel_agents.bus import pipe
 from otel_agents.bus.hub import Hub
 from otel_agents.config import Config, Problem
 from otel_agents.lineage import own
-from otel_agents.operation import ABANDONED, Signal
+from otel_agents.operation import ABANDONED, Signal, current
 from otel_agents.pauses import MemoryPauses, PauseStore, open_pauses
 from otel_agents.recorder import RECORDER
 from otel_agents.semconv import agents as a
@@ -36,6 +38,7 @@ from otel_agents.signals.spans import Spans
 
 PatchPoints = Callable[[], Mapping[tuple[str, str], int]]
 FLUSH_S: Final = 2.0
+LOOK_EVERY_NS: Final = 1_000_000  # asking OpenTelemetry for its providers costs ten times as much as not asking
 NOT_BUILT: Final = ("serve", "token", "audit_file", "targets")  # settings of the contract that come with later parts
 LAST: Final = -100  # of the finalizers of a child of multiprocessing
 _logger: Final = logging.getLogger("otel_agents")
@@ -89,6 +92,7 @@ class Pipeline:
             self.signals = (*self.signals, self.event_log)
         self._given = tracer_provider, logger_provider, meter_provider
         self._heard = bool(extra) or self.event_log is not None
+        self._look_again_ns = 0
 
     def install(self) -> None:
         """Have the recorder tell this pipeline's signals, and the standard library's loggers know of runs."""
@@ -105,15 +109,23 @@ class Pipeline:
 
     def listening(self) -> bool:
         """Whether an operation would be seen: telemetry is not suppressed, and somebody listens."""
-        return is_instrumentation_enabled() and (self._heard or self._look())
+        if not self._heard and not self._look():
+            return False
+        inside = current()
+        if inside is not None and inside.trace is not None and inside.trace.context is get_current():
+            return True  # it could start, so nothing is suppressed in its context, and contexts do not change
+        return is_instrumentation_enabled()
 
     def _look(self) -> bool:
-        """Ask the signals. An SDK, once set, stays; a subscriber may go."""
-        lasting = [self.spans, self.metrics, self.logs]
-        if any(signal in self.signals and signal.listening() for signal in lasting):
-            self._heard = True
-            # Registered only now: what is registered last runs first, so runs end before the SDK flushes.
-            atexit.register(self.finish)
+        """Look for subscribers, who may come and go, and now and then for an SDK, which stays."""
+        now_ns = time.monotonic_ns()
+        if now_ns >= self._look_again_ns:
+            self._look_again_ns = now_ns + LOOK_EVERY_NS
+            lasting = [self.spans, self.metrics, self.logs]
+            if any(signal in self.signals and signal.listening() for signal in lasting):
+                self._heard = True
+                # Registered only now: what is registered last runs first, so runs end before the SDK flushes.
+                atexit.register(self.finish)
         return self._heard or (self.hub.active and self.config.enabled)
 
     def finish(self) -> None:

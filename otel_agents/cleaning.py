@@ -8,6 +8,7 @@ from typing import Final
 from otel_agents import guard
 from otel_agents.content import Capture, clean, scalar, to_json
 from otel_agents.content.facets import facets
+from otel_agents.operation import Identity
 from otel_agents.semconv.agents import FLEX_FACET_PROVENANCE, OURS
 
 CONTENT: Final = frozenset(row.name for row in OURS if row.content)
@@ -18,6 +19,26 @@ EASY: Final = frozenset((bool, float))
 MAX_INT: Final = 2**63
 SHORT_TEXT: Final = 256
 MANY: Final = 64
+
+
+def text(value: object) -> str:
+    """Return an id as text of at most 256 characters, "" for what has none."""
+    known = scalar(value)
+    return "" if known is None else str(known)
+
+
+def fit(identity: Identity, length: int) -> Identity:
+    """Return who a run is in bounded text, whatever the host gave as ids; ``length`` is that of content."""
+    session, version = identity.session_id, identity.plan_version
+    return Identity(
+        runtime=text(identity.runtime),
+        run_id=text(identity.run_id),
+        correlation_id=text(identity.correlation_id),
+        work_order_id=text(identity.work_order_id) or None,
+        session_id=None if session is None else str(clean(session, length)),
+        channel=text(identity.channel) or None,
+        plan_version=version if type(version) is int and 0 <= version < MAX_INT else None,
+    )
 
 
 class Cleaner:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -11,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TypeVar, TypeVarTuple
+
+from otel_agents import notice
 
 __all__ = ["each", "errors", "on_error", "reset", "run", "strict", "swallowed"]
 
@@ -23,8 +24,7 @@ MAX_PLACES = 256
 MAX_FRAMES = 8
 OVERFLOW = "_other"
 LISTENER = "guard.listener"
-
-_logger = logging.getLogger("otel_agents.guard")
+LOGGER = "otel_agents.guard"
 
 
 class _State:
@@ -160,7 +160,8 @@ def _is_due(place: str) -> bool:
 def _log(place: str, exc: Exception) -> None:
     # No message and no exc_info: an exception's text may quote what the host was working on.
     kind = type(exc)
-    _logger.warning(
+    notice.warn(
+        LOGGER,
         "otel-agents swallowed %s.%s at %s (the program is not affected; logged once a minute)%s",
         kind.__module__,
         kind.__qualname__,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import sys
 import threading
@@ -19,9 +18,10 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.metrics import MeterProvider, NoOpMeterProvider, get_meter_provider
 from opentelemetry.trace import TracerProvider, get_tracer_provider
 
-from otel_agents import guard
+from otel_agents import guard, notice
 from otel_agents.bus import pipe
 from otel_agents.bus.hub import Hub
+from otel_agents.cleaning import text
 from otel_agents.config import Config, Problem
 from otel_agents.lineage import own
 from otel_agents.operation import ABANDONED, Signal, current
@@ -41,7 +41,7 @@ FLUSH_S: Final = 2.0
 LOOK_EVERY_NS: Final = 1_000_000  # asking OpenTelemetry for its providers costs ten times as much as not asking
 NOT_BUILT: Final = ("serve", "token", "audit_file", "targets")  # settings of the contract that come with later parts
 LAST: Final = -100  # of the finalizers of a child of multiprocessing
-_logger: Final = logging.getLogger("otel_agents")
+LOGGER: Final = "otel_agents"
 _lock = threading.RLock()
 _active: Pipeline | None = None
 
@@ -236,10 +236,10 @@ def _first() -> Pipeline:
 def tell_problems(config: Config, *more: Problem) -> None:
     """Log what is wrong with the settings: one message for each, with value, place and fix."""
     for problem in (*config.problems, *more):
-        _logger.warning("%s", problem)
+        notice.warn(LOGGER, "%s", problem)
     for name in NOT_BUILT:
         if name in config.sources:
-            _logger.warning("%s: %s has no effect in this version; unset it", config.source_of(name), name)
+            notice.warn(LOGGER, "%s: %s has no effect in this version; unset it", config.source_of(name), name)
 
 
 def _pauses(config: Config) -> PauseStore:
@@ -247,7 +247,7 @@ def _pauses(config: Config) -> PauseStore:
     try:
         return open_pauses(config.pause_store)
     except (ModuleNotFoundError, ValueError) as error:
-        _logger.warning("%s. Until then pauses are kept in memory.", error)
+        notice.warn(LOGGER, "%s. Until then pauses are kept in memory.", error)
         return MemoryPauses()
 
 
@@ -259,8 +259,7 @@ def _flush_all(providers: tuple[object, ...], timeout_s: float) -> None:
 
 
 def _correlation() -> str:
-    value = baggage.get_baggage(a.FLEX_CORRELATION_ID)
-    return value if isinstance(value, str) else ""
+    return text(baggage.get_baggage(a.FLEX_CORRELATION_ID))  # of another process: of any length
 
 
 def _renew() -> None:

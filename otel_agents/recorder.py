@@ -10,7 +10,7 @@ from typing import Final
 
 from otel_agents import guard
 from otel_agents.audience import Audience
-from otel_agents.cleaning import Cleaner
+from otel_agents.cleaning import Cleaner, fit
 from otel_agents.content import Capture, type_name
 from otel_agents.handoffs import PENDING, arrived, comes_back, is_progress
 from otel_agents.lineage import current_open, inherited, spenders, step_over, was_left_inside
@@ -254,7 +254,7 @@ class Recorder:
     # Inside
 
     def _new_run(self, identity: Identity, around: Run | None) -> Run:
-        run = Run(identity)
+        run = Run(fit(identity, self.capture.length))
         run.id = run.id or self.new_id()
         inherited = around.correlation_id if around is not None else self.remote_correlation()
         run.correlation_id = run.correlation_id or inherited or run.id
@@ -275,7 +275,7 @@ class Recorder:
         operation.error = error
         operation.seen_below = operation.saw(error)
         operation.put(ERROR_TYPE, type_name(error))
-        if self.capture.events:
+        if self.capture.on:
             message = guard.run("recorder.message", str, error)
             operation.attributes.update(self._clean({a.FLEX_ERROR_MESSAGE: message}))
         around = operation.parent

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
@@ -16,6 +18,8 @@ from opentelemetry.trace import StatusCode
 
 import otel_agents
 from otel_agents import questions
+from otel_agents.config import Config
+from otel_agents.content import Capture
 from otel_agents.operation import Identity, Operation, current
 from otel_agents.recorder import RECORDER
 from otel_agents.semconv import agents as a
@@ -371,6 +375,50 @@ def test_hostile_attributes() -> None:
     attributes = telemetry.span("flex.node n").attributes
     assert attributes is not None
     assert len(str(attributes["flex.node.id"])) < 1000
+
+
+def test_ids_of_a_run_are_text_whatever_the_host_gave() -> None:
+    """Ids that are numbers, too long or no ids at all are made to fit, and disturb neither the run nor a signal."""
+
+    class Hostile:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    given: list[Any] = [7, "x" * 1000, Hostile(), "lone \ud800"]
+    with capture() as telemetry:
+        for each in given:
+            identity = Identity("flex", each, each, each, each, each, plan_version=each)
+            operation = RECORDER.start_run("brief", identity)
+            assert operation is not None
+            RECORDER.end(operation)
+    started = [event for event in telemetry.events if event.type == "start"]
+    long = "x" * 255 + "…"
+    assert [(each.run_id, each.correlation_id, each.work_order_id, each.channel) for each in started] == [
+        ("7",) * 4,
+        (long,) * 4,
+        ("run-1", "run-1", None, None),
+        ("lone ?",) * 4,
+    ]
+    assert [each.plan_version for each in started] == [7, None, None, None]
+    assert all(each.session_id is None for each in started)
+    assert [span.attributes["flex.run.id"] for span in telemetry.spans if span.attributes] == [
+        each.run_id for each in started
+    ]
+
+
+@pytest.mark.parametrize(("mode", "spans", "events"), [("SPAN_ONLY", 1, 0), ("EVENT_ONLY", 0, 1)])
+def test_the_message_of_an_exception_is_cut_and_redacted(mode: str, spans: int, events: int) -> None:
+    """Where content is asked for, an exception's message is there; its secrets and its length are not."""
+    error = raised(ValueError("told password=hunter2 " + "x" * 10_000))
+    content = Capture.of(mode, 100)
+    with capture(config=replace(Config.load(environ={}), capture=content)) as telemetry:
+        run(lambda _: node("n", error=error))
+    shown = [str(event.attributes) for span in telemetry.spans for event in span.events]
+    told = [event.to_json() for event in telemetry.events if event.type == "node_error"]
+    assert (sum("told" in each for each in shown), sum("told" in each for each in told)) == (spans, events)
+    for each in (*shown, *told):
+        assert "hunter2" not in each
+        assert len(each) < 2000
 
 
 def test_telemetry_type() -> None:

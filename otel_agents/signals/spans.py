@@ -203,8 +203,9 @@ class Spans(Signal):
             g.EXCEPTION_TYPE: str(operation.attributes[g.ERROR_TYPE]),
             g.EXCEPTION_STACKTRACE: exception_frames(error, FRAMES),
         }
-        if self._content:
-            values[g.EXCEPTION_MESSAGE] = str(error)
+        message = operation.attributes.get(a.FLEX_ERROR_MESSAGE)
+        if self._content and message is not None:
+            values[g.EXCEPTION_MESSAGE] = str(message)
         span.add_event("exception", values, timestamp=end_ns)
 
 

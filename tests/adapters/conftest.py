@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from otel_agents import guard
 from otel_agents.adapters.langgraph import ADAPTER
 from otel_agents.patching.apply import apply, patch_counts
 from otel_agents.testing import Telemetry, capture
@@ -13,7 +14,8 @@ from otel_agents.testing import Telemetry, capture
 
 @pytest.fixture
 def telemetry() -> Iterator[Telemetry]:
-    """Watch LangGraph; an error of ours fails the test."""
+    """Watch LangGraph; an error of ours fails the test, and those of tests before are forgotten."""
+    guard.reset()
     with capture() as recorded:
         applied = apply(ADAPTER)
         try:

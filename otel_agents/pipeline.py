@@ -52,6 +52,8 @@ class Pipeline:
     ``patch_points`` returns the number of patch points by adapter and state; ``extra`` are further signals.
     """
 
+    _look_again_ns = 0
+
     def __init__(
         self,
         config: Config,
@@ -92,7 +94,6 @@ class Pipeline:
             self.signals = (*self.signals, self.event_log)
         self._given = tracer_provider, logger_provider, meter_provider
         self._heard = bool(extra) or self.event_log is not None
-        self._look_again_ns = 0
 
     def install(self) -> None:
         """Have the recorder tell this pipeline's signals, and the standard library's loggers know of runs."""

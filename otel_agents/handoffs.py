@@ -16,9 +16,16 @@ def arrived(node: Operation) -> list[Operation]:
     """Return the pending handoffs whose target is this node, and forget them."""
     run = node.run
     names = {node.subject, node.attributes.get(a.FLEX_NODE_LABEL), node.attributes.get(a.FLEX_NODE_ID)}
-    found = [handoff for handoff in run.handoffs if handoff.subject in names]
-    run.handoffs = [handoff for handoff in run.handoffs if handoff not in found]
-    return found
+    return [handoff for handoff in tuple(run.handoffs) if handoff.subject in names and _is_taken(handoff)]
+
+
+def _is_taken(handoff: Operation) -> bool:
+    """Take a handoff from those that wait. Others may ask for some, and take some, in other threads meanwhile."""
+    try:
+        handoff.run.handoffs.remove(handoff)
+    except ValueError:
+        return False
+    return True
 
 
 def comes_back(run: Run, from_agent: str, to_agent: str) -> bool:

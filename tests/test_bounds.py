@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -188,3 +190,31 @@ def test_handoffs_to_nobody_are_bounded() -> None:
         RECORDER.leave(run, before)
         RECORDER.end(run)
     assert len([event for event in telemetry.events if event.type == "handoff"]) == PENDING + 3
+
+
+def test_no_handoff_is_forgotten_when_nodes_start_beside() -> None:
+    """Every handoff that was asked for ends once, also when nodes of the run start in other threads meanwhile."""
+
+    def ask() -> None:
+        for number in range(500):
+            RECORDER.start_handoff("triage", f"nobody{number}")
+
+    def work() -> None:
+        for _ in range(500):
+            with otel_agents.node("work"):
+                pass
+
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with capture() as telemetry, otel_agents.run("brief"):
+            threads = [threading.Thread(target=copy_context().run, args=(each,)) for each in (ask, work, ask, work)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            waiting = telemetry.event_types().count("handoff")
+    finally:
+        sys.setswitchinterval(usual_s)
+    assert waiting == 1000 - PENDING
+    assert telemetry.event_types().count("handoff") == 1000

@@ -37,7 +37,11 @@ def reports() -> dict[int, Report]:
         count: subprocess.Popen([*command, str(count)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for count in THREADS
     }
-    said = {count: program.communicate(timeout=850)[0] for count, program in programs.items()}
+    try:
+        said = {count: program.communicate(timeout=850)[0] for count, program in programs.items()}
+    finally:
+        for program in programs.values():
+            program.kill()
     assert {count: program.returncode for count, program in programs.items()} == dict.fromkeys(THREADS, 0)
     return {count: json.loads(text) for count, text in said.items()}
 

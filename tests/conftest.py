@@ -8,9 +8,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from otel_agents import guard
+
 # The developer's own settings must not decide what a test sees.
 for _name in [name for name in os.environ if name.startswith("OTEL_") or name in {"JSON_LOGS", "LOG_LEVEL"}]:
     del os.environ[_name]
+
+
+@pytest.fixture(autouse=True)
+def clean_guard() -> None:
+    """Start every test without the errors that another one swallowed on purpose."""
+    guard.reset()
 
 
 class _Records(logging.Handler):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from otel_agents import guard
+from otel_agents import guard, pipeline
 
 # The developer's own settings must not decide what a test sees.
 for _name in [name for name in os.environ if name.startswith("OTEL_") or name in {"JSON_LOGS", "LOG_LEVEL"}]:
@@ -16,9 +16,12 @@ for _name in [name for name in os.environ if name.startswith("OTEL_") or name in
 
 
 @pytest.fixture(autouse=True)
-def clean_guard() -> None:
-    """Start every test without the errors that another one swallowed on purpose."""
+def clean_process() -> Iterator[None]:
+    """Leave no pipeline to the next test, and none of the errors that a test swallowed on purpose."""
     guard.reset()
+    yield
+    if pipeline.active() is not None:
+        pipeline.stop()
 
 
 class _Records(logging.Handler):

@@ -14,7 +14,7 @@ from otel_agents.patching.table import Adapter
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An adapter that can be loaded from ``place``, ``module:NAME``. ``oldest`` and ``newest`` are tested versions."""
+    """An adapter that can be loaded from ``place``, ``module:NAME``. ``oldest`` and ``newest`` are tested: to the patch, to the minor."""
 
     name: str
     place: str
@@ -25,7 +25,7 @@ class Row:
 
 ADAPTERS: Final = (
     Row("threads", "otel_agents.patching.threads:THREADS", "", "3.11", "3.11"),
-    Row("langgraph", "otel_agents.adapters.langgraph:ADAPTER", "langgraph", "1.0.2", "1.2.22"),
+    Row("langgraph", "otel_agents.adapters.langgraph:ADAPTER", "langgraph", "1.0.2", "1.2"),
 )
 
 

@@ -98,6 +98,6 @@ ADAPTER: Final = Adapter(
     name="langgraph",
     runtime=RUNTIME,
     distribution="langgraph",
-    tested=("1.0.2", "1.2.22"),
+    tested=("1.0.2", "1.2"),
     patches=PATCHES,
 )

@@ -1,0 +1,1 @@
+"""Orchestrators that come along: plain code that is watched from outside; must not know telemetry."""

@@ -237,6 +237,20 @@ def test_a_plan_that_is_rejected_then_accepted_then_replaced() -> None:
     assert metrics["flex.planner.updated{runtime=manual,trigger=budget}"] == 1
 
 
+def test_the_plan_of_a_resumed_run_is_not_counted_again() -> None:
+    """A plan that is asked for again after a pause, and is the one that was there, is requested and nothing more."""
+    with capture() as telemetry, otel_agents.run("brief"), otel_agents.plan(phase="resume") as plan:
+        plan.set(version=3, node_count=2)
+    assert [(event.type, event.plan_version) for event in telemetry.events] == [
+        ("start", None),
+        ("plan_requested", None),
+        ("complete", 3),
+    ]
+    metrics = telemetry.metrics()
+    assert metrics["flex.planner.requests{phase=resume,runtime=manual}"] == 1
+    assert "flex.planner.generated{runtime=manual}" not in metrics
+
+
 def test_a_policy_without_action_did_not_trigger() -> None:
     """Only a policy that names an action is a policy_triggered event."""
     with capture() as telemetry:

@@ -24,14 +24,19 @@ def rejected(ended: Ended) -> bool:
     return a.FLEX_PLAN_DIAGNOSTIC_COUNT in ended.attributes
 
 
+def accepted(ended: Ended) -> bool:
+    """The plan is new, and good; a run that is resumed only looks at the plan that it had."""
+    return ended.outcome == "ok" and not rejected(ended) and ended.attributes.get(a.FLEX_PLAN_PHASE) != "resume"
+
+
 def updated(ended: Ended) -> bool:
     """The plan was accepted and replaces another."""
-    return ended.outcome == "ok" and not rejected(ended) and a.FLEX_PLAN_PREVIOUS_VERSION in ended.attributes
+    return accepted(ended) and a.FLEX_PLAN_PREVIOUS_VERSION in ended.attributes
 
 
 def generated(ended: Ended) -> bool:
     """The plan was accepted and is the first."""
-    return ended.outcome == "ok" and not rejected(ended) and a.FLEX_PLAN_PREVIOUS_VERSION not in ended.attributes
+    return accepted(ended) and a.FLEX_PLAN_PREVIOUS_VERSION not in ended.attributes
 
 
 def acted(ended: Ended) -> bool:

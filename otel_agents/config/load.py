@@ -42,6 +42,9 @@ class Config:
     json_logs: bool = False
     log_level: int = 20
     audit_file: str | None = None
+    audit_key: str | None = field(default=None, repr=False)
+    audit_clear: bool = False
+    audit_fsync: bool = False
     pause_store: str = field(default="memory", repr=False)  # a database URL may hold a password
     ring_size: int = 1000
     queue_size: int = 1000
@@ -107,6 +110,9 @@ class Options:
     json_logs: bool | None = None
     log_level: str | int | None = None
     audit_file: str | bool | None = None
+    audit_key: str | None = None
+    audit_clear: bool | None = None
+    audit_fsync: bool | None = None
     pause_store: str | None = None
     ring_size: int | None = None
     queue_size: int | None = None

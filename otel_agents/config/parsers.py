@@ -29,6 +29,7 @@ _DIGITS = re.compile(r"[0-9]{1,12}")
 _ADAPTER = re.compile(r"[a-z0-9][a-z0-9_]*")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,1024}")
+_KEY = re.compile(r"[\x21-\x7e]{16,1024}")
 _STORE = re.compile(r"[a-z][a-z0-9_]*(?:\+[a-z0-9_]+)?://\S*", re.IGNORECASE)
 
 
@@ -149,6 +150,13 @@ def token(text: str) -> str | None:
     """Read a secret that fits an HTTP header."""
     if not _TOKEN.fullmatch(text):
         raise ValueError("is not 1 to 1024 visible ASCII characters without spaces")
+    return text
+
+
+def key(text: str) -> str | None:
+    """Read a key that is long enough not to be guessed."""
+    if not _KEY.fullmatch(text):
+        raise ValueError("is not 16 to 1024 visible ASCII characters without spaces")
     return text
 
 

@@ -1,0 +1,210 @@
+"""The connection to SQLite or PostgreSQL: reads side by side, writes in groups; must not know tables.
+
+All writes of a process go through one thread, and all that wait at a moment are one transaction: one flush to disk
+for many, and no two writers of a process ever wait for each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from otel_agents.runtime.flex.problem import FlexError
+
+Result = TypeVar("Result")
+Work = Callable[[Connection], Result]
+
+READERS: Final = 4
+BUSY_S: Final = 10  # how long a writer waits for the writer of another process
+CONNECT_S: Final = 5
+ATTEMPTS: Final = 3
+CONTENDED: Final = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock timeout: nothing was written
+DRIVERS: Final = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "sqlite": "sqlite+pysqlite"}
+
+
+class _ContendedError(FlexError):
+    """Rolled back because another process was in the way; trying again is safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A write that waits for the next transaction."""
+
+    work: Work[Any]
+    done: asyncio.Future[Any]
+
+
+class Database:
+    """One database, used from one event loop. Jobs are plain functions of a connection, and may be run twice.
+
+    Raises:
+        FlexError: `store_unavailable` from every call when the database is away, full or cannot be written.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
+        self.url = parse(url)
+        self.clock = clock
+        self._writing, self._reading = _engines(self.url)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="flex-store-writer")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="flex-store-reader")
+        self._waiting: list[_Waiting] = []
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def read(self, work: Work[Result]) -> Result:
+        """Return what a job reads."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    def _read(self, work: Work[Result]) -> Result:
+        with _told(self.url), self._reading.connect() as connection:
+            return work(connection)
+
+    async def write(self, work: Work[Result]) -> Result:
+        """Return what a job returns once it is committed; when the job raises, nothing of it is."""
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(work, loop.create_future())
+        self._waiting.append(waiting)
+        if self._flushing is None or self._flushing.done():
+            self._flushing = loop.create_task(self._flush(), name="flex-store-flush")
+        result: Result = await waiting.done
+        return result
+
+    async def _flush(self) -> None:
+        while self._waiting:
+            batch = [one for one in self._waiting if not one.done.done()]
+            self._waiting = []
+            await self._settle(batch)
+
+    async def _settle(self, batch: list[_Waiting]) -> None:
+        """Commit a batch; when a job of it raises, one by one, so that only that job fails."""
+        ending = await self._together(batch)
+        for _ in range(ATTEMPTS - 1):
+            if len(batch) == 1 and isinstance(ending, _ContendedError):
+                ending = await self._together(batch)
+        if isinstance(ending, list):
+            for one, result in zip(batch, ending, strict=True):
+                _resolve(one, result)
+        elif len(batch) == 1 or _is_away(ending):
+            for one in batch:
+                _reject(one, ending)
+        else:
+            for one in batch:
+                await self._settle([one])
+
+    async def _together(self, batch: list[_Waiting]) -> list[Any] | BaseException:
+        jobs = [one.work for one in batch]
+        running = asyncio.get_running_loop().run_in_executor(self._writer, self.transact, jobs)
+        await asyncio.wait([running])
+        return running.exception() or running.result()
+
+    def transact(self, jobs: list[Work[Any]]) -> list[Any]:
+        """Do some jobs in one transaction, in this thread."""
+        with _told(self.url), self._writing.begin() as connection:
+            return [work(connection) for work in jobs]
+
+    async def close(self) -> None:
+        """Wait for what is being written, and let go of every connection."""
+        if self._flushing is not None:
+            await asyncio.wait([self._flushing])
+        await asyncio.to_thread(self.dispose)
+
+    def dispose(self) -> None:
+        """Let go of every thread and connection, in this thread."""
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self._writing.dispose()
+        self._reading.dispose()
+
+
+def parse(url: str) -> URL:
+    """Return the URL with the driver that we use.
+
+    Raises:
+        FlexError: `store_unavailable` when it names no database that can hold a store.
+    """
+    fix = "give sqlite:///path/of/a/file.db or postgresql://user@host/database"
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise FlexError("store_unavailable", f"the store's URL cannot be read: {fix}") from error
+    drivername = DRIVERS.get(parsed.drivername, parsed.drivername)
+    if drivername not in DRIVERS.values():
+        raise FlexError("store_unavailable", f"the store cannot be {parsed.drivername}: {fix}")
+    if not parsed.database or parsed.database == ":memory:":
+        raise FlexError("store_unavailable", f"the store's URL names no database that outlives the process: {fix}")
+    return parsed.set(drivername=drivername)
+
+
+def _engines(url: URL) -> tuple[Engine, Engine]:
+    """Return the engine that writes and the one that reads."""
+    try:
+        if url.get_backend_name() == "sqlite":
+            return _sqlite(url, "BEGIN IMMEDIATE", 1), _sqlite(url, "BEGIN", READERS)
+        server = {"connect_timeout": CONNECT_S, "application_name": "otel-agents flex"}
+        server["options"] = f"-c lock_timeout={BUSY_S}s -c statement_timeout={3 * BUSY_S}s"
+        settings = {name: value for name, value in server.items() if name not in url.query}
+        engine = create_engine(url, pool_size=READERS + 1, pool_pre_ping=True, connect_args=settings)
+        return engine, engine
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        fix = "pip install 'otel-agents[postgres]'"
+        raise FlexError("store_unavailable", f"the store needs a driver that is not there: {fix}") from error
+
+
+def _sqlite(url: URL, begin: str, connections: int) -> Engine:
+    engine = create_engine(url, pool_size=connections, connect_args={"timeout": BUSY_S})
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, record: object) -> None:
+        # The driver's own transactions begin too late to be a lock; ours begin where SQLAlchemy says so.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _began(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+@contextmanager
+def _told(url: URL) -> Iterator[None]:
+    """Make what a driver raises an error of ours. It names no value, user or password."""
+    try:
+        yield
+    except IntegrityError:
+        raise  # a mistake of ours, not of the database
+    except (DBAPIError, PoolTimeoutError) as error:
+        origin = getattr(error, "orig", None) or error
+        reason = getattr(origin, "sqlite_errorname", None) or type(origin).__name__
+        kind = _ContendedError if getattr(origin, "sqlstate", None) in CONTENDED else FlexError
+        raise kind("store_unavailable", f"the store at {place(url)} is not available ({reason})") from error
+
+
+def place(url: URL) -> str:
+    """Return the URL without who uses it."""
+    return url.set(drivername=url.get_backend_name(), username=None, password=None, query={}).render_as_string()
+
+
+def _is_away(ending: BaseException) -> bool:
+    return (
+        isinstance(ending, FlexError) and ending.code == "store_unavailable" and not isinstance(ending, _ContendedError)
+    )
+
+
+def _resolve(one: _Waiting, result: object) -> None:
+    if not one.done.done():  # the one who waited may have been cancelled
+        one.done.set_result(result)
+
+
+def _reject(one: _Waiting, error: BaseException) -> None:
+    if not one.done.done():
+        one.done.set_exception(error)

@@ -1,0 +1,22 @@
+"""Values are held against schemas here, so that one place can be watched; must not know where values are from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from otel_agents.runtime.flex.problem import Detail
+from otel_agents.runtime.flex.schema import Schema
+
+Scope = Literal["input", "output", "final"]
+
+
+class Validator:
+    """Checks values. One call is one validation, which an observer sees."""
+
+    def validate(self, scope: Scope, schema: Schema, value: object, attempt: int = 1) -> tuple[Detail, ...]:
+        """Return what is wrong with a value, without the value; nothing when it is valid.
+
+        Args:
+            attempt: Which attempt at the node gave the value.
+        """
+        return schema.details(value)

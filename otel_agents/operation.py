@@ -199,7 +199,10 @@ class Operation:
 
 @dataclass(slots=True, eq=False)
 class Fact:
-    """One thing that happened, as signals are told of it. ``attributes`` are read by name, never kept or changed."""
+    """One thing that happened, as signals are told of it. ``attributes`` are read by name, never kept or changed.
+
+    ``given`` is what the host said of a fact without an operation, not cleaned: for the audit, which conceals it.
+    """
 
     type: EventType
     run: Run
@@ -208,6 +211,7 @@ class Fact:
     time_ns: int
     status: str | None = None
     duration_ns: int | None = None
+    given: Mapping[str, object] | None = None
 
     @property
     def duration_ms(self) -> float | None:

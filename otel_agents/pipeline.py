@@ -19,6 +19,7 @@ from opentelemetry.metrics import MeterProvider, NoOpMeterProvider, get_meter_pr
 from opentelemetry.trace import TracerProvider, get_tracer_provider
 
 from otel_agents import guard, notice
+from otel_agents.audit.log import Audit
 from otel_agents.bus import pipe
 from otel_agents.bus.hub import Hub
 from otel_agents.cleaning import text
@@ -29,7 +30,8 @@ from otel_agents.pauses import MemoryPauses, PauseStore, open_pauses
 from otel_agents.recorder import RECORDER
 from otel_agents.semconv import agents as a
 from otel_agents.semconv.events import LIFECYCLE
-from otel_agents.signals.eventlog import EventLog
+from otel_agents.signals.audit import Trail
+from otel_agents.signals.eventlog import EventLog, Mode
 from otel_agents.signals.feed import Envelope, Feed
 from otel_agents.signals.logcontext import LogContext
 from otel_agents.signals.logs import Logs
@@ -39,7 +41,7 @@ from otel_agents.signals.spans import Spans
 PatchPoints = Callable[[], Mapping[tuple[str, str], int]]
 FLUSH_S: Final = 2.0
 LOOK_EVERY_NS: Final = 1_000_000  # asking OpenTelemetry for its providers costs ten times as much as not asking
-NOT_BUILT: Final = ("serve", "token", "audit_file", "targets")  # settings of the contract that come with later parts
+NOT_BUILT: Final = ("serve", "token", "targets")  # settings of the contract that come with later parts
 LAST: Final = -100  # of the finalizers of a child of multiprocessing
 LOGGER: Final = "otel_agents"
 _lock = threading.RLock()
@@ -77,27 +79,23 @@ class Pipeline:
             recorder=RECORDER,
             pauses=self.pauses,
             patch_points=patch_points,
-            dropped=lambda: self.hub.dropped,
+            dropped=self.dropped,
         )
         self.logs = Logs(logger_provider, capture)
         every: tuple[Signal, ...] = (self.spans, self.metrics, self.logs, Feed(self.hub, capture))
         self.signals = (*(signal for signal in every if signal.name in asked), *extra)
         self.log_context = LogContext() if self.logs in self.signals else None
-        self.event_log: EventLog | None = None
-        if config.enabled and config.event_log in ("stderr", "propagate"):
-            self.event_log = EventLog(
-                "stderr" if config.event_log == "stderr" else "propagate",
-                Envelope(capture),
-                as_json=config.json_logs,
-                level=config.log_level,
-            )
-            self.signals = (*self.signals, self.event_log)
+        self.event_log = _event_log(config)
+        self.signals = (*self.signals, self.event_log) if self.event_log is not None else self.signals
+        self.audit = Audit.of(config)
+        if self.audit is not None:
+            self.signals = (*self.signals, Trail(self.audit.hub, Envelope(capture, self.audit.conceal)))
         self._given = tracer_provider, logger_provider, meter_provider
-        self._heard = bool(extra) or self.event_log is not None
+        self._heard = bool(extra)
 
     def install(self) -> None:
         """Have the recorder tell this pipeline's signals, and the standard library's loggers know of runs."""
-        for opened in (self.log_context, self.event_log):
+        for opened in (self.log_context, self.event_log, self.audit):
             if opened is not None:
                 opened.open()
         RECORDER.install(
@@ -122,8 +120,7 @@ class Pipeline:
         now_ns = time.monotonic_ns()
         if now_ns >= self._look_again_ns:
             self._look_again_ns = now_ns + LOOK_EVERY_NS
-            lasting = [self.spans, self.metrics, self.logs]
-            if any(signal in self.signals and signal.listening() for signal in lasting):
+            if any(signal.listening() for signal in self.signals if signal.name != Feed.name):
                 self._heard = True
                 # Registered only now: what is registered last runs first, so runs end before the SDK flushes.
                 atexit.register(self.finish)
@@ -133,7 +130,7 @@ class Pipeline:
         """End what still runs as abandoned and deliver what is queued; called at exit."""
         for operation in own(RECORDER.open):
             RECORDER.end(operation, outcome=ABANDONED)
-        guard.run("pipeline.flush", self.hub.flush, FLUSH_S)
+        self._deliver(FLUSH_S)
 
     def leave(self) -> None:
         """Do what exit does, in a process that ends without it; takes no longer than two seconds for the exporters.
@@ -151,26 +148,33 @@ class Pipeline:
         Metrics are left to their readers while a Prometheus reader may be attached: ``MeterProvider.force_flush``
         makes it show every sample twice at the next scrape (opentelemetry-sdk 1.45).
         """
-        self.hub.flush(timeout_s)
+        self._deliver(timeout_s)
         traces, logs, _ = self._providers()
         _flush_all((traces, logs), timeout_s)
 
     def health(self) -> dict[str, object]:
         """Return the state of telemetry: what is heard, patch points by adapter and state, losses, own errors."""
-        errors, dropped = guard.errors(), dict(self.hub.dropped)
+        errors, dropped = guard.errors(), self.dropped()
+        audit = self.audit.health() if self.audit is not None else None
         points: dict[str, dict[str, int]] = {}
         for (adapter, state), count in self.patch_points().items():
             points.setdefault(adapter, {})[state] = count
         degraded = errors or dropped or any(state.get("missing") for state in points.values())
+        degraded = degraded or (audit is not None and not audit["writing"])
         return {
             "status": "degraded" if degraded else "healthy",
             "signals": [signal.name for signal in self.signals],
             "listening": self.listening(),
             "patch_points": points,
             "dropped_events": dropped,
+            "audit": audit,
             "errors": errors,
             "problems": [str(problem) for problem in self.config.problems],
         }
+
+    def dropped(self) -> dict[str, int]:
+        """Return how many events each subscriber missed, and how many records the audit."""
+        return self.hub.dropped | (self.audit.dropped if self.audit is not None else {})
 
     def close(self) -> None:
         """Let go of everything; the providers stay with whoever made them."""
@@ -179,12 +183,16 @@ class Pipeline:
         for release in (self.hub.close, self.metrics.close, self.pauses.close):
             guard.run("pipeline.close", release)
 
+    def _deliver(self, timeout_s: float) -> None:
+        for hub in (self.hub, *((self.audit.hub,) if self.audit is not None else ())):
+            guard.run("pipeline.flush", hub.flush, timeout_s)
+
     def _providers(self) -> tuple[object, object, object]:
         traces, logs, metrics = self._given
         return traces or get_tracer_provider(), logs or get_logger_provider(), metrics or get_meter_provider()
 
     def _silence(self) -> None:
-        for opened in (self.event_log, self.log_context):
+        for opened in (self.event_log, self.log_context, self.audit):
             if opened is not None:
                 guard.run("pipeline.close", opened.close)
 
@@ -250,6 +258,13 @@ def _pauses(config: Config) -> PauseStore:
     except (ModuleNotFoundError, ValueError) as error:
         notice.warn(LOGGER, "%s. Until then pauses are kept in memory.", error)
         return MemoryPauses()
+
+
+def _event_log(config: Config) -> EventLog | None:
+    if not config.enabled or config.event_log == "off":
+        return None
+    mode: Mode = "stderr" if config.event_log == "stderr" else "propagate"
+    return EventLog(mode, Envelope(config.capture), as_json=config.json_logs, level=config.log_level)
 
 
 def _flush_all(providers: tuple[object, ...], timeout_s: float) -> None:

@@ -211,7 +211,7 @@ class Recorder:
         inside = operation or current_open()
         run = inside.run if inside is not None else self._new_run(Identity(), None)
         values = self._clean(attributes)
-        self._tell(Fact(event, run, inside, values, self.wall_ns(), status, duration_ns))
+        self._tell(Fact(event, run, inside, values, self.wall_ns(), status, duration_ns, attributes))
 
     def use(self, input_tokens: int, output_tokens: int) -> None:
         """Count the tokens of one model call on the agents and the runs that are open around it."""

@@ -88,7 +88,7 @@ def test_a_run_that_is_open_at_exit_is_ended_and_sent(tmp_path: Path) -> None:
         ),
         ({"OTEL_AGENTS_RING_SIZE": "many"}, "OTEL_AGENTS_RING_SIZE: 'many' is no whole number"),
         ({"OTEL_AGENTS_CONFIG": "nowhere.yaml"}, "nowhere.yaml"),
-        ({"OTEL_AGENTS_AUDIT_FILE": "a.jsonl"}, "OTEL_AGENTS_AUDIT_FILE: audit_file has no effect in this version"),
+        ({"OTEL_AGENTS_AUDIT_FILE": "/proc/a/b.jsonl"}, "OTEL_AGENTS_AUDIT_FILE: cannot write to '/proc/a/b.jsonl'"),
         (
             {"OTEL_AGENTS_ADAPTERS": "langgrap"},
             "OTEL_AGENTS_ADAPTERS: there is no adapter 'langgrap'. Did you mean langgraph?",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from otel_agents.bus.event import NOTHING, Event, Place
@@ -37,10 +37,14 @@ def columns(event: EventType, *, content: bool) -> tuple[Column, ...]:
 
 
 class Envelope:
-    """Puts facts into the event envelope; content only where it is captured for events."""
+    """Puts facts into the event envelope; content only where it is captured for events.
 
-    def __init__(self, capture: Capture | None = None) -> None:
+    ``conceal`` makes of session ids and senders what an audit may say of them; without it they are not said at all.
+    """
+
+    def __init__(self, capture: Capture | None = None, conceal: Callable[[object], object] | None = None) -> None:
         self._content = capture is not None and capture.events
+        self._conceal = conceal
         self._columns = {event.name: columns(event, content=self._content) for event in EVENTS}
 
     def __call__(self, fact: Fact) -> Event:
@@ -67,6 +71,7 @@ class Envelope:
             span_id=span_id,
             payload=self._payload(fact),
             message=text(own.get(a.FLEX_MESSAGE)),
+            withheld=NOTHING if self._conceal is None else withheld(fact, self._conceal),
             place=place(operation) if operation is not None else None,
         )
 
@@ -96,6 +101,12 @@ class Feed(Signal):
         """Publish the fact."""
         if self._hub.active:
             self._hub.publish(self._envelope(fact))
+
+
+def withheld(fact: Fact, conceal: Callable[[object], object]) -> Mapping[str, object]:
+    """Return what only the audit may see, concealed; it goes before what everybody sees."""
+    given = fact.given or NOTHING
+    return {"session_id": conceal(fact.run.session_id), "sender": conceal(given.get(a.FLEX_REACTION_SENDER))}
 
 
 def place(operation: Operation) -> Place:

@@ -1,0 +1,1 @@
+"""Audit records: written, summed up, compared; must not know signals, nor who makes the events."""

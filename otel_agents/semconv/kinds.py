@@ -49,6 +49,11 @@ def answered(ended: Ended) -> bool:
     return a.FLEX_HITL_DECISION in ended.attributes
 
 
+def judged(ended: Ended) -> bool:
+    """The gate said whether it was passed: one that raised, or waits for a human, has said nothing."""
+    return a.FLEX_GATE_PASSED in ended.attributes
+
+
 def invalid(ended: Ended) -> bool:
     """The validation found errors."""
     return bool(ended.attributes.get(a.FLEX_VALIDATION_ERROR_COUNT))
@@ -179,7 +184,7 @@ GATE: Final = _kind(
         at_start=(a.FLEX_ITERATION_NUMBER,),
         inherits=(a.FLEX_ITERATION_NUMBER,),
         at_end=(a.FLEX_GATE_PASSED,),
-        ends=(End(e.GATE_CHECKED),),
+        ends=(End(e.GATE_CHECKED, judged),),
     )
 )
 DELIVERY: Final = _kind(

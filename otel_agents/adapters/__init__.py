@@ -26,6 +26,7 @@ class Row:
 ADAPTERS: Final = (
     Row("threads", "otel_agents.patching.threads:THREADS", "", "3.11", "3.11"),
     Row("langgraph", "otel_agents.adapters.langgraph:ADAPTER", "langgraph", "1.0.2", "1.2"),
+    Row("convergence", "otel_agents.adapters.convergence:ADAPTER", "otel-agents", "0.1.0", "0.1"),
 )
 
 

@@ -19,6 +19,11 @@ def failed(ended: Ended) -> bool:
     return ended.outcome == "error"
 
 
+def succeeded(ended: Ended) -> bool:
+    """It ended well."""
+    return ended.outcome == "ok"
+
+
 def rejected(ended: Ended) -> bool:
     """The plan has diagnostics."""
     return a.FLEX_PLAN_DIAGNOSTIC_COUNT in ended.attributes
@@ -237,7 +242,7 @@ STATE_SAVE: Final = _kind(
         "yolo.state_save",
         "The orchestrator's state is saved.",
         at_end=(a.YOLO_STATE_SIZE,),
-        ends=(End(e.STATE_SAVED),),
+        ends=(End(e.STATE_SAVED, succeeded),),
     )
 )
 STATE_LOAD: Final = _kind(
@@ -245,7 +250,7 @@ STATE_LOAD: Final = _kind(
         "state_load",
         "yolo.state_load",
         "The orchestrator's state is loaded.",
-        ends=(End(e.STATE_LOADED),),
+        ends=(End(e.STATE_LOADED, succeeded),),
         duration=m.STATE_LOAD_TIME,
     )
 )

@@ -202,16 +202,18 @@ class Recorder:
         attributes: Mapping[str, object] | None = None,
         *,
         operation: Operation | None = None,
+        identity: Identity | None = None,
         status: str | None = None,
         duration_ns: int | None = None,
     ) -> None:
-        """Tell of a fact without an operation of its own, in ``operation`` or the current one."""
+        """Tell of a fact in ``operation`` or the current one; as ``identity`` where none of its runtime is around."""
         if not self.listening():
             return
         inside = operation or current_open()
-        run = inside.run if inside is not None else self._new_run(Identity(), None)
-        values = self._clean(attributes)
-        self._tell(Fact(event, run, inside, values, self.wall_ns(), status, duration_ns, attributes))
+        run = inside.run if inside is not None else None
+        if run is None or (identity is not None and identity.runtime != run.runtime):
+            run = self._new_run(identity or Identity(), run)
+        self._tell(Fact(event, run, inside, self._clean(attributes), self.wall_ns(), status, duration_ns, attributes))
 
     def use(self, input_tokens: int, output_tokens: int) -> None:
         """Count the tokens of one model call on the agents and the runs that are open around it."""
@@ -278,9 +280,8 @@ class Recorder:
         if self.capture.on:
             message = guard.run("recorder.message", str, error)
             operation.attributes.update(self._clean({a.FLEX_ERROR_MESSAGE: message}))
-        around = operation.parent
-        if around is not None:
-            around.fail_below(error)
+        if operation.parent is not None:
+            operation.parent.fail_below(error)
 
     def _close(self, operation: Operation) -> None:
         """Add what is known of a run only at its end, and end the handoffs that still wait."""

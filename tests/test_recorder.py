@@ -425,3 +425,21 @@ def test_telemetry_type() -> None:
     """The kit gives its telemetry as one object."""
     with capture() as telemetry:
         assert isinstance(telemetry, Telemetry)
+
+
+def test_a_fact_outside_any_run_of_its_runtime_is_told_as_who_it_says() -> None:
+    """With an identity a fact stands for itself, or as a child of another runtime's run; inside its own it joins."""
+    mine = Identity("gateway", channel="mail", session_id="s-1")
+    with capture() as telemetry:
+        RECORDER.fact(e.REACTION_SKIPPED, identity=mine)
+        for around in (Identity("flex", "r-1", "c-1"), Identity("gateway", "r-2")):
+            run = RECORDER.start_run("x", around)
+            assert run is not None
+            RECORDER.fact(e.REACTION_SKIPPED, operation=run, identity=mine)
+            RECORDER.end(run)
+    told = [event for event in telemetry.events if event.type == "reaction_skipped"]
+    assert [(event.runtime, event.run_id, event.correlation_id, event.channel) for event in told] == [
+        ("gateway", "run-1", "run-1", "mail"),
+        ("gateway", "run-2", "c-1", "mail"),
+        ("gateway", "r-2", "r-2", None),
+    ]

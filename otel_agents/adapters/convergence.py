@@ -285,6 +285,6 @@ ADAPTER: Final = Adapter(
     name="convergence",
     runtime=RUNTIME,
     distribution="otel-agents",
-    tested=("0.1.0", "0.1"),
+    tested=("0.1", "0.1"),
     patches=PATCHES,
 )

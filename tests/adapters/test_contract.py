@@ -57,7 +57,17 @@ def _threads() -> object:
         return pool.submit(sum, (1, 2)).result()
 
 
-PROGRAMS: dict[str, Callable[[], object]] = {"langgraph": _langgraph, "threads": _threads}
+def _convergence() -> object:
+    from tests.adapters.converging import everything
+
+    return everything()
+
+
+PROGRAMS: dict[str, Callable[[], object]] = {
+    "langgraph": _langgraph,
+    "threads": _threads,
+    "convergence": _convergence,
+}
 
 
 @pytest.fixture(autouse=True)

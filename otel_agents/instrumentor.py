@@ -37,7 +37,7 @@ class OtelAgentsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         pipeline.tell_problems(config, *adapters.problems(config))
         pipe = pipeline.start(config, **providers, patch_points=apply.patch_counts)
         for adapter in adapters.load(config.adapters) if config.enabled else ():
-            self._applied.append(apply.apply(adapter, on_applied=pipe.metrics.announce))
+            self._applied.append(apply.apply(adapter, on_applied=pipe.announce))
 
     def _stop(self) -> None:
         while self._applied:

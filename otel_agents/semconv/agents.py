@@ -271,3 +271,6 @@ PLACE: Final = _attribute("otel_agents.place", "string", "Where an error of ours
 INSTRUMENT: Final = _attribute(
     "otel_agents.instrument", "string", "The instrument that overflowed.", label="instrument"
 )
+PROFILE_ID: Final = _attribute(
+    "otel_agents.profile.id", "string", "The profile that was taken of the process while the span was open."
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from opentelemetry import baggage, trace
@@ -89,6 +89,14 @@ class Spans(Signal):
         )
         self._content = content
         self._propagate_run = propagate_run
+        self._profile_id = ""
+
+    def mark(self, profile_id: str, operations: Iterable[Operation] = ()) -> None:
+        """Have every span that starts from now on, and those of the operations, name a profile; "" ends that."""
+        self._profile_id = profile_id
+        for operation in operations if profile_id else ():
+            if isinstance(operation.trace, SpanTrace) and not operation.ceded:
+                operation.trace.span.set_attribute(a.PROFILE_ID, profile_id)
 
     def listening(self) -> bool:
         """Whether an SDK would see the spans."""
@@ -111,6 +119,8 @@ class Spans(Signal):
             values[g.GEN_AI_OPERATION_NAME] = shown.operation
             if shown.subject:
                 values.setdefault(shown.subject, operation.subject)
+        if self._profile_id:
+            values[a.PROFILE_ID] = self._profile_id
         links = tuple(filter(None, map(link, operation.links))) if operation.links else None
         inside = self._with_ids(operation, around) if kind is k.RUN else around
         name = kind.span_name(operation.subject)

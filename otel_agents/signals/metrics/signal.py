@@ -78,10 +78,15 @@ class Metrics(Signal):
         if not is_heard(self._provider or metrics.get_meter_provider()):
             return False
         self._heard = True
-        self._start_at_zero(())
-        for runtime in list(self._observed.runtimes):
-            self._start_at_zero((runtime,))
+        self.start_at_zero()
         return True
+
+    def start_at_zero(self) -> None:
+        """Have the counters of closed label sets say 0, once more for a reader that comes later than we."""
+        if self._heard:
+            self._start_at_zero(())
+            for runtime in list(self._observed.runtimes):
+                self._start_at_zero((runtime,))
 
     def announce(self, runtime: str) -> None:
         """Report a runtime from now on, with zeros until something happens; its first run does the same."""

@@ -1,15 +1,12 @@
-"""Builds the signals from a Config and installs them in the recorder; the only wiring. Must not know adapters."""
+"""The signals that a Config asks for, built and installed in the recorder; must not know which pipeline is active."""
 
 from __future__ import annotations
 
 import atexit
-import os
-import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry import baggage
 from opentelemetry._logs import LoggerProvider, get_logger_provider
@@ -20,10 +17,9 @@ from opentelemetry.trace import TracerProvider, get_tracer_provider
 
 from otel_agents import guard, notice
 from otel_agents.audit.log import Audit
-from otel_agents.bus import pipe
 from otel_agents.bus.hub import Hub
 from otel_agents.cleaning import text
-from otel_agents.config import Config, Problem
+from otel_agents.config import Config
 from otel_agents.lineage import own
 from otel_agents.operation import ABANDONED, Signal, current
 from otel_agents.pauses import MemoryPauses, PauseStore, open_pauses
@@ -38,14 +34,13 @@ from otel_agents.signals.logs import Logs
 from otel_agents.signals.metrics import Metrics
 from otel_agents.signals.spans import Spans
 
+if TYPE_CHECKING:
+    from otel_agents.signals.page import Page
+
 PatchPoints = Callable[[], Mapping[tuple[str, str], int]]
 FLUSH_S: Final = 2.0
 LOOK_EVERY_NS: Final = 1_000_000  # asking OpenTelemetry for its providers costs ten times as much as not asking
-NOT_BUILT: Final = ("serve", "token", "targets")  # settings of the contract that come with later parts
-LAST: Final = -100  # of the finalizers of a child of multiprocessing
 LOGGER: Final = "otel_agents"
-_lock = threading.RLock()
-_active: Pipeline | None = None
 
 
 class Pipeline:
@@ -73,14 +68,9 @@ class Pipeline:
         capture = config.capture
         self.spans = Spans(tracer_provider, content=capture.spans, propagate_run=config.propagate_run)
         asked = config.signals if config.enabled else ()
-        self.metrics = Metrics(
-            meter_provider if "metrics" in asked else NoOpMeterProvider(),
-            sets=config.metric_sets,
-            recorder=RECORDER,
-            pauses=self.pauses,
-            patch_points=patch_points,
-            dropped=self.dropped,
-        )
+        self.metrics = self._metrics(meter_provider if "metrics" in asked else NoOpMeterProvider())
+        self.more_metrics: tuple[Metrics, ...] = ()
+        self._page: Page | None = None
         self.logs = Logs(logger_provider, capture)
         every: tuple[Signal, ...] = (self.spans, self.metrics, self.logs, Feed(self.hub, capture))
         self.signals = (*(signal for signal in every if signal.name in asked), *extra)
@@ -98,6 +88,31 @@ class Pipeline:
         for opened in (self.log_context, self.event_log, self.audit):
             if opened is not None:
                 opened.open()
+        self._tell()
+
+    def page(self) -> Page:
+        """Return the page of metrics for Prometheus. The first call puts it up: it knows nothing of what was before."""
+        if self._page is None:
+            from otel_agents.signals.page import Page
+
+            self._page = Page(self._providers()[2])
+            if self._page.is_own and self.metrics in self.signals:
+                self.more_metrics = (self._metrics(self._page.provider),)
+                self.signals = (*self.signals, *self.more_metrics)
+                self._tell()
+            self.metrics.start_at_zero()
+        return self._page
+
+    def announce(self, runtime: str) -> None:
+        """Report a runtime from now on, with zeros until something happens."""
+        for metrics in (self.metrics, *self.more_metrics):
+            metrics.announce(runtime)
+
+    def mark(self, profile_id: str) -> None:
+        """Have the spans of the time that begins name its profile, also those that are open; "" ends that time."""
+        self.spans.mark(profile_id, own(RECORDER.open))
+
+    def _tell(self) -> None:
         RECORDER.install(
             self.signals,
             listening=self.listening,
@@ -163,7 +178,7 @@ class Pipeline:
         degraded = degraded or (audit is not None and not audit["writing"])
         return {
             "status": "degraded" if degraded else "healthy",
-            "signals": [signal.name for signal in self.signals],
+            "signals": list(dict.fromkeys(signal.name for signal in self.signals)),
             "listening": self.listening(),
             "patch_points": points,
             "dropped_events": dropped,
@@ -179,76 +194,34 @@ class Pipeline:
     def close(self) -> None:
         """Let go of everything; the providers stay with whoever made them."""
         atexit.unregister(self.finish)
-        self._silence()
-        for release in (self.hub.close, self.metrics.close, self.pauses.close):
+        self.silence()
+        pages = (self._page.close,) if self._page is not None else ()
+        metrics = (each.close for each in (self.metrics, *self.more_metrics))
+        for release in (self.hub.close, *metrics, *pages, self.pauses.close):
             guard.run("pipeline.close", release)
+
+    def _metrics(self, provider: MeterProvider | None) -> Metrics:
+        return Metrics(
+            provider,
+            sets=self.config.metric_sets,
+            recorder=RECORDER,
+            pauses=self.pauses,
+            patch_points=self.patch_points,
+            dropped=self.dropped,
+        )
 
     def _deliver(self, timeout_s: float) -> None:
         for hub in (self.hub, *((self.audit.hub,) if self.audit is not None else ())):
             guard.run("pipeline.flush", hub.flush, timeout_s)
 
-    def _providers(self) -> tuple[object, object, object]:
+    def _providers(self) -> tuple[TracerProvider, LoggerProvider, MeterProvider]:
         traces, logs, metrics = self._given
         return traces or get_tracer_provider(), logs or get_logger_provider(), metrics or get_meter_provider()
 
-    def _silence(self) -> None:
+    def silence(self) -> None:
         for opened in (self.event_log, self.log_context, self.audit):
             if opened is not None:
                 guard.run("pipeline.close", opened.close)
-
-
-def start(config: Config, **wiring: object) -> Pipeline:
-    """Build a pipeline and make it the active one; ``wiring`` is passed on to ``Pipeline``."""
-    global _active
-    with _lock:
-        if _active is not None:
-            _active._silence()  # noqa: SLF001  # the same module
-        pipeline = Pipeline(config, **wiring)  # type: ignore[arg-type]
-        pipeline.install()
-        if config.enabled and config.live_fd is not None:
-            guard.run("pipeline.live", pipe.attach, pipeline.hub, config.live_fd)
-        _active = pipeline
-        return pipeline
-
-
-def stop(then: Pipeline | None = None) -> None:
-    """Stop the active pipeline and go on with another that was active before; without one nothing is recorded."""
-    global _active
-    with _lock:
-        pipeline, _active = _active, then
-        RECORDER.install(())
-        if pipeline is not None:
-            pipeline.close()
-        if then is not None:
-            then.install()
-
-
-def active() -> Pipeline | None:
-    """Return the active pipeline, or None."""
-    return _active
-
-
-def ensure() -> Pipeline:
-    """Return the active pipeline; the first call without one starts it from the environment."""
-    return _active or _first()
-
-
-def _first() -> Pipeline:
-    with _lock:
-        if _active is not None:
-            return _active
-        config = Config.load(strict=False)
-        tell_problems(config)
-        return start(config)
-
-
-def tell_problems(config: Config, *more: Problem) -> None:
-    """Log what is wrong with the settings: one message for each, with value, place and fix."""
-    for problem in (*config.problems, *more):
-        notice.warn(LOGGER, "%s", problem)
-    for name in NOT_BUILT:
-        if name in config.sources:
-            notice.warn(LOGGER, "%s: %s has no effect in this version; unset it", config.source_of(name), name)
 
 
 def _pauses(config: Config) -> PauseStore:
@@ -276,22 +249,3 @@ def _flush_all(providers: tuple[object, ...], timeout_s: float) -> None:
 
 def _correlation() -> str:
     return text(baggage.get_baggage(a.FLEX_CORRELATION_ID))  # of another process: of any length
-
-
-def _renew() -> None:
-    """Give a forked child its own lock, and the end that it would not have: multiprocessing leaves without atexit."""
-    global _lock
-    _lock = threading.RLock()
-    RECORDER.open = weakref.WeakSet()
-    forking = sys.modules.get("multiprocessing.util")
-    if _active is not None and forking is not None:
-        guard.run("pipeline.fork", forking.register_after_fork, _active, _stay)
-
-
-def _stay(pipeline: Pipeline) -> None:
-    """Have a child of multiprocessing send its telemetry when it ends, after what the host does then."""
-    sys.modules["multiprocessing.util"].Finalize(None, guard.run, ("pipeline.leave", pipeline.leave), exitpriority=LAST)
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew)

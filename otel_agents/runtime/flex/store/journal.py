@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from typing import Final
 
 import sqlalchemy as sql
+from sqlalchemy import Connection
 
 from otel_agents.runtime.flex.frames import Frame
 from otel_agents.runtime.flex.problem import FlexError
 from otel_agents.runtime.flex.store import statements
-from otel_agents.runtime.flex.store.database import Database
+from otel_agents.runtime.flex.store.database import Database, Work
 from otel_agents.runtime.flex.store.tables import EVENTS, RUNS, encode
 
 POLL_S: Final = 0.25  # how late a frame of another process may be seen
@@ -28,13 +29,15 @@ class Journal:
         self._followers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._seen: dict[str, int] = {}
         self._polling: asyncio.Task[None] | None = None
+        self._is_closed = False
 
-    async def append(self, frame: Frame, *, epoch: int | None = None) -> Frame:
+    async def append(self, frame: Frame, *, epoch: int | None = None, beside: Work[None] | None = None) -> Frame:
         """Store a frame, and return it with its number; those who follow the run see it now.
 
         Args:
             frame: Its own number does not count.
             epoch: The segment that it belongs to; None for a fact from outside, such as a wish to cancel.
+            beside: What is written in the same transaction: both or neither.
 
         Raises:
             Fenced: The segment is over, or there is no such run.
@@ -42,9 +45,14 @@ class Journal:
             ValueError: It holds a number that JSON has no word for.
         """
         encode(frame.as_dict())  # here, so that the mistake is the caller's and not the group's
-        stored = await self._database.write(
-            lambda connection: statements.append(connection, frame, epoch, self._database.clock())
-        )
+
+        def work(connection: Connection) -> Frame:
+            stored = statements.append(connection, frame, epoch, self._database.clock())
+            if beside is not None:
+                beside(connection)
+            return stored
+
+        stored = await self._database.write(work)
         self.announce(frame.run_id)
         return stored
 
@@ -56,7 +64,7 @@ class Journal:
         return [Frame.from_dict(frame) for frame in frames]
 
     async def follow(self, run_id: str, seq: int = 0) -> AsyncIterator[Frame]:
-        """Give the frames behind a number, those that are stored and then those that come, for ever.
+        """Give the frames behind a number, those that are stored and then those that come, until the store is closed.
 
         Frames are read when they are asked for: a slow reader costs no memory. Close it (`aclosing`) to stop.
 
@@ -64,7 +72,7 @@ class Journal:
             FlexError: `store_unavailable`.
         """
         with self._following(run_id) as news:
-            while True:
+            while not self._is_closed:
                 news.clear()
                 frames = await self.after(run_id, seq)
                 for frame in frames:
@@ -113,6 +121,9 @@ class Journal:
 
     async def close(self) -> None:
         """Stop looking; who still follows gets nothing more."""
+        self._is_closed = True
+        for run_id in list(self._followers):
+            self.announce(run_id)
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.wait([self._polling])

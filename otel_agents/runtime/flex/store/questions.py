@@ -8,9 +8,11 @@ from typing import Any, Final
 import sqlalchemy as sql
 from sqlalchemy import ColumnElement, Connection
 
+from otel_agents.runtime.flex.frames import Frame
 from otel_agents.runtime.flex.problem import FlexError
 from otel_agents.runtime.flex.store import statements
 from otel_agents.runtime.flex.store.database import Database
+from otel_agents.runtime.flex.store.journal import Journal
 from otel_agents.runtime.flex.store.rows import ENDED, Asked, QuestionRow
 from otel_agents.runtime.flex.store.tables import QUESTIONS, RUNS
 
@@ -28,11 +30,12 @@ _ROW: Final = tuple(
 class Questions:
     """The rows of questions."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, journal: Journal) -> None:
         self._database = database
+        self._journal = journal
 
-    async def ask(self, question: Asked, *, epoch: int) -> None:
-        """Keep a question; asked again under the same id, it keeps its first time.
+    async def ask(self, question: Asked, frame: Frame, epoch: int) -> Frame:
+        """Keep a question and its frame, both or neither; asked again under the same id, it keeps its first time.
 
         Raises:
             Fenced: The segment is over.
@@ -41,11 +44,10 @@ class Questions:
         row = {name: getattr(question, name) for name in (*names, "asked_at", "expires_at")}
 
         def work(connection: Connection) -> None:
-            statements.change(connection, question.run_id, epoch, updated_at=self._database.clock())
             new = statements.insert(connection, QUESTIONS).values(request_id=question.id, **row)
             connection.execute(new.on_conflict_do_nothing())
 
-        await self._database.write(work)
+        return await self._journal.append(frame, epoch=epoch, beside=work)
 
     async def get(self, request_id: str) -> QuestionRow:
         """Return a question.
@@ -91,20 +93,18 @@ class Questions:
             await self.get(request_id)
         return is_first
 
-    async def settle(self, run_id: str, epoch: int, request_id: str) -> None:
-        """Note that a segment acts on the answer.
+    async def settle(self, request_id: str, frame: Frame, epoch: int) -> Frame:
+        """Note that a segment acts on the answer, and keep the frame that says so, both or neither.
 
         Raises:
             Fenced: The segment is over.
         """
 
         def work(connection: Connection) -> None:
-            now = self._database.clock()
-            statements.change(connection, run_id, epoch, updated_at=now)
-            one = QUESTIONS.c.request_id == request_id
-            connection.execute(sql.update(QUESTIONS).where(one).values(settled_at=now))
+            one = (QUESTIONS.c.request_id == request_id) & (QUESTIONS.c.run_id == frame.run_id)
+            connection.execute(sql.update(QUESTIONS).where(one).values(settled_at=self._database.clock()))
 
-        await self._database.write(work)
+        return await self._journal.append(frame, epoch=epoch, beside=work)
 
     async def expire(self) -> list[QuestionRow]:
         """Answer what nobody answered in time with `expired`; return those questions, each to one caller only."""

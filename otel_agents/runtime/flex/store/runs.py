@@ -126,17 +126,12 @@ class Runs:
             Fenced: The segment is over.
         """
 
-        def work(connection: Connection) -> Frame:
-            now = self._database.clock()
-            stored = statements.append(connection, frame, epoch, now)
+        def work(connection: Connection) -> None:
             ended = {"status": status, "reason": reason, "error": error, "output": output, "owner": None}
-            ended |= {"lease_until": None, "finished_at": now if status in ENDED else None}
+            ended |= {"lease_until": None, "finished_at": self._database.clock() if status in ENDED else None}
             statements.change(connection, frame.run_id, epoch, **ended)
-            return stored
 
-        stored = await self._database.write(work)
-        self._journal.announce(frame.run_id)
-        return stored
+        return await self._journal.append(frame, epoch=epoch, beside=work)
 
     async def request_cancel(self, run_id: str, source: str) -> bool:
         """Ask for a run to be cancelled; whether this call was the first one, and the run had not ended."""
@@ -169,7 +164,7 @@ def _create(connection: Connection, row: dict[str, Any], now: float, lease_s: fl
     times = {"created_at": now, "updated_at": now, "lease_until": now + lease_s, "epoch": 0, "last_seq": 0}
     new = statements.insert(connection, RUNS).values(row | times)
     key = [RUNS.c.client_id, RUNS.c.idempotency_key]
-    if connection.execute(new.on_conflict_do_nothing(index_elements=key)).rowcount == 1:
+    if connection.execute(new.on_conflict_do_nothing(index_elements=key).returning(RUNS.c.run_id)).scalar():
         return row["run_id"], True
     known = sql.select(RUNS.c.run_id, RUNS.c.envelope_hash).where(
         RUNS.c.client_id == row["client_id"], RUNS.c.idempotency_key == row["idempotency_key"]

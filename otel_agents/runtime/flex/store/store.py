@@ -31,7 +31,7 @@ class Store:
         self.leases = Leases(database)
         self.nodes = Nodes(database)
         self.policies = Policies(database)
-        self.questions = Questions(database)
+        self.questions = Questions(database, self.journal)
 
     @classmethod
     async def open(cls, url: str, *, clock: Callable[[], float] = time.time) -> Store:

@@ -13,10 +13,13 @@ Scope = Literal["input", "output", "final"]
 class Validator:
     """Checks values. One call is one validation, which an observer sees."""
 
-    def validate(self, scope: Scope, schema: Schema, value: object, attempt: int = 1) -> tuple[Detail, ...]:
+    def validate(
+        self, scope: Scope, schema: Schema, value: object, attempt: int = 1, *, retried: bool = False
+    ) -> tuple[Detail, ...]:
         """Return what is wrong with a value, without the value; nothing when it is valid.
 
         Args:
             attempt: Which attempt at the node gave the value.
+            retried: Whether the node is tried again if something is wrong; for observers.
         """
         return schema.details(value)

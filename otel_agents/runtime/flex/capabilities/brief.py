@@ -1,4 +1,4 @@
-"""What the caller wants of a post, read from inputs, constraints and instructions by stated names; must not know posts."""
+"""What the caller wants of a post, read from inputs, constraints and instructions; must not know how posts are made."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ MAX_CHARACTERS: Final = 3_000  # what LinkedIn takes
 MAX_HASHTAGS: Final = 5
 SHORT_WORDS: Final = 60
 
-_QUOTED: Final = re.compile(r"""["“'‘]([^"”'’]{2,100})["”'’]""")
+_QUOTED: Final = re.compile(r"""["'\u201c\u2018]([^"'\u201d\u2019]{2,100})["'\u201d\u2019]""")
 _ABOUT: Final = re.compile(
-    r"\b(?:about|announcing|announce|on|regarding|promoting|introducing|presenting)\s+(.+)", re.I
+    r"\b(?:about|announcing|announce|on|regarding|promoting|introducing|presenting)\s+(.+)", re.IGNORECASE
 )
-_FOR: Final = re.compile(r"\s+(?:for|aimed at|addressed to|targeting)\s+([^.,;:!?\n]{3,100})", re.I)
+_FOR: Final = re.compile(r"\s+(?:for|aimed at|addressed to|targeting)\s+([^.,;:!?\n]{3,100})", re.IGNORECASE)
 
 
 def named(source: Mapping[str, Any], what: str) -> Any:

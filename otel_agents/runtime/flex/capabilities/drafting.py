@@ -43,6 +43,7 @@ class Style:
     Attributes:
         headlines: One for the first round through the styles, one for the second.
         opening: The paragraph before the facts.
+        alone: The same when headline and opening use up all facts.
         layout: How the facts are set.
         spends: How many facts headline and opening use up.
     """
@@ -52,6 +53,7 @@ class Style:
     opening: str
     layout: Layout
     spends: int = 0
+    alone: str = ""
 
 
 STYLES: Final = (
@@ -67,10 +69,11 @@ STYLES: Final = (
         "That alone would be worth a post. There is more to {topic}.",
         _prose,
         spends=1,
+        alone="That is the news about {topic} in one line.",
     ),
     Style(
         "list",
-        ("{topic}: {count} for {audience}", "{topic} in {count}"),
+        ("{count} {audience} should know about {topic}", "{topic}: {count} to remember"),
         "{answer}",
         _numbers,
     ),
@@ -80,6 +83,7 @@ STYLES: Final = (
         "It begins with one thing. {first}",
         _paragraphs,
         spends=1,
+        alone="It begins with one thing. {first} What comes of it is up to {audience}.",
     ),
     Style(
         "announcement",
@@ -105,7 +109,7 @@ _TONES: Final[Mapping[str, Tone]] = {
     ),
     "formal": Tone("The following is relevant for {audience}.", "We look forward to your comments."),
     "bold": Tone("No fluff. This is what counts for {audience}.", "Agree? Disagree? Say so."),
-    "playful": Tone("Grab a coffee, {audience}: this is quick.", "Your turn in the comments!"),
+    "playful": Tone("Grab a coffee: what follows is for {audience}.", "Your turn in the comments!"),
 }
 
 
@@ -123,8 +127,9 @@ def draft(task: Task) -> Mapping[str, Any]:
     filled = _filled(found, facts, tone)
     headline = clip(capital(style.headlines[second].format_map(filled)), HEADLINE)
     closing = sentence(found.get("callToAction") or tone.farewell)
-    opening = style.opening.format_map(filled)
-    body = _body(opening, style.layout, facts[style.spends :], (closing, kept))
+    left = facts[style.spends :]
+    opening = (style.opening if left or not style.alone else style.alone).format_map(filled)
+    body = _body(opening, style.layout, left, (closing, kept))
     return {
         "draft": {
             "variant": number,
@@ -138,9 +143,9 @@ def draft(task: Task) -> Mapping[str, Any]:
 
 
 def _filled(found: Mapping[str, Any], facts: Sequence[str], tone: Tone) -> dict[str, str]:
-    topic, audience = phrase(found["topic"]), phrase(found.get("audience", "")) or "everyone who works with it"
+    topic, audience = phrase(found["topic"]), phrase(found.get("audience", "")) or "you"
     first = facts[0] if facts else sentence(topic)
-    count = "one thing to know" if len(facts) == 1 else f"{len(facts)} things to know"
+    count = "one thing" if len(facts) == 1 else f"{len(facts)} things"
     answer = tone.answers.replace("{audience}", audience)
     return {
         "topic": topic,

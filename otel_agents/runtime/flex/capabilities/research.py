@@ -19,6 +19,14 @@ from otel_agents.runtime.flex.capabilities.capability import Task
 from otel_agents.runtime.flex.capabilities.wording import hashtag, keywords, phrase, sentence, sentences
 
 MAX_FACTS: Final = 20
+EVERYONE: Final = "you"
+# How sentences of an objective begin that say how to write, not what.
+_ORDERS: Final = frozenset(
+    {
+        *("add", "aim", "avoid", "be", "do", "don't", "draft", "ensure", "focus", "give", "include", "keep", "limit"),
+        *("make", "mention", "never", "no", "please", "produce", "return", "target", "use", "write", "create"),
+    }
+)
 MAX_KEYWORDS: Final = 5
 _UNDERSTOOD: Final = frozenset(plain_name(name) for names in NAMES.values() for name in names) | {"variants"}
 
@@ -27,17 +35,17 @@ def research(task: Task) -> Mapping[str, Any]:
     """Return topic, facts, audience, tone, keywords and call to action.
 
     Facts are, in this order: what `inputs` calls facts, every other input as `Label: value`, and the sentences of the
-    objective behind its first. Without any of these the objective itself is the fact.
+    objective behind its first, unless they are orders. Without any of these the topic is the only fact.
     """
     facets = task.bundle.facets
     objective, inputs = facets["objective"], facets.get("inputs", {})
     said = [*texts(named(inputs, "tone")), *texts(named(facets.get("constraints", {}), "tone"))]
     topic = " ".join(texts(named(inputs, "topic"))) or topic_of(objective)
     facts = list(dict.fromkeys(sentence(fact) for fact in _facts(objective, inputs)))[:MAX_FACTS]
-    audience = ", ".join(texts(named(inputs, "audience"))) or audience_of(objective) or "everyone who works with it"
+    audience = ", ".join(texts(named(inputs, "audience"))) or audience_of(objective) or EVERYONE
     found = {
         "topic": phrase(topic),
-        "facts": facts or [sentence(objective)],
+        "facts": facts or [sentence(topic)],
         "audience": phrase(audience),
         "tone": tone_of([*said, *facets.get("special_instructions", ()), objective]),
         "keywords": _keywords(topic, facts, inputs),
@@ -53,7 +61,7 @@ def _facts(objective: str, inputs: Mapping[str, Any]) -> Iterator[str]:
             told = texts(value)
             is_prose = isinstance(value, str | list) and any(" " in text for text in told)
             yield from told if is_prose else (f"{label(key)}: {', '.join(map(phrase, told))}" for _ in told[:1])
-    yield from sentences(objective)[1:]
+    yield from (each for each in sentences(objective)[1:] if each.split()[0].lower() not in _ORDERS)
 
 
 def _keywords(topic: str, facts: list[str], inputs: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from otel_agents.runtime.flex.capabilities.capability import Task
 from otel_agents.runtime.flex.capabilities.wording import mentions, sentences, words
 
 MIN_WORDS: Final = 25
-GOOD_HEADLINE: Final = 70
+GOOD_HEADLINE: Final = 60
 GOOD_SENTENCE: Final = 20
 GOOD_FACTS: Final = 5
 
@@ -81,8 +81,9 @@ def _keeps_words(case: Case) -> float:
 
 RULES: Final = (
     Rule(25, _covered, "leaves out facts"),
-    Rule(15, lambda case: float(mentions(case.text, case.topic)), "does not name the topic"),
-    Rule(15, lambda case: min(1.0, GOOD_HEADLINE / max(1, len(case.headline))), "has a long headline"),
+    Rule(10, lambda case: float(mentions(case.text, case.topic)), "does not name the topic"),
+    Rule(10, lambda case: float(mentions(case.headline, case.topic)), "has a headline without the topic"),
+    Rule(10, lambda case: min(1.0, GOOD_HEADLINE / max(1, len(case.headline))), "has a long headline"),
     Rule(15, _length, "is too short or too long"),
     Rule(10, _keeps_words, "lacks wanted words or has unwanted ones"),
     Rule(10, lambda case: float(bool(case.call_to_action) and case.call_to_action in case.body), "asks for nothing"),
@@ -107,15 +108,15 @@ def review(task: Task) -> Mapping[str, Any]:
 
 
 def _score(draft: Mapping[str, Any], facets: Mapping[str, Any]) -> dict[str, Any]:
-    found = facets["research"]
+    found, kept = facets["research"], limits(facets)
     case = Case(
         headline=draft["headline"],
         body=draft["body"],
         hashtags=tuple(draft["hashtags"]),
         call_to_action=draft.get("callToAction", ""),
         topic=found["topic"],
-        facts=tuple(found["facts"]),
-        limits=limits(facets),
+        facts=tuple(fact for fact in found["facts"] if not any(each.lower() in fact.lower() for each in kept.avoid)),
+        limits=kept,
     )
     shares = [(rule, rule.share(case)) for rule in RULES]
     return {

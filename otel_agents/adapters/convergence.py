@@ -9,13 +9,11 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from otel_agents import questions
-from otel_agents.lineage import own
+from otel_agents import cancels, questions
 from otel_agents.operation import CANCELLED, ERROR, OK, PAUSED, Identity, Operation, current
 from otel_agents.patching.table import Adapter, Call, Patch, Start
 from otel_agents.recorder import RECORDER
 from otel_agents.semconv import agents as a
-from otel_agents.semconv import events as e
 from otel_agents.semconv import gen_ai as g
 from otel_agents.semconv import kinds as k
 
@@ -26,7 +24,6 @@ VERIFY: Final = "verify"
 OUTCOMES: Final[Mapping[str, str]] = MappingProxyType(
     {"succeeded": OK, "failed": ERROR, "cancelled": CANCELLED, "paused": PAUSED}
 )
-ASKED: Final = "asked to stop"  # remembered of a run's operation, so that one wish is told once
 
 
 def _inside() -> Operation | None:
@@ -72,7 +69,7 @@ def run_started(operation: Operation, call: Call) -> None:
         decision = "expired" if answer is None else answer.decision
         questions.answer(_key(run), question.id, decision, operation=operation)
     if run.cancellation.is_requested:
-        _tell_wish(operation, run.cancellation.source)
+        cancels.wish_of(operation, run.cancellation.source)
 
 
 def after_run(operation: Operation, call: Call, outcome: Any) -> str:
@@ -208,24 +205,13 @@ def failed_delivery(operation: Operation, call: Call, error: BaseException) -> N
 def before_cancel(call: Call) -> None:
     """Somebody asks a run to stop; told before the run can obey. One that does not go on now is told when it does."""
     run = call.self
-    if run.cancellation.is_requested:
-        return
-    for operation in own(RECORDER.open):
-        if operation.run.runtime == RUNTIME and operation.run.id == run.task.run_id:
-            _tell_wish(operation, call.argument("source", "user"))
-
-
-def _tell_wish(operation: Operation, source: str) -> None:
-    if operation.memory != ASKED:
-        operation.memory = ASKED
-        RECORDER.fact(e.CANCEL_REQUESTED, {a.FLEX_CANCEL_SOURCE: source}, operation=operation)
+    if not run.cancellation.is_requested:
+        cancels.wish(RUNTIME, run.task.run_id, call.argument("source", "user"))
 
 
 def after_acknowledge(_: None, call: Call, latency_s: float) -> None:
     """A run obeyed."""
-    if _inside() is not None:
-        values = {a.FLEX_CANCEL_SOURCE: call.self.cancellation.source, a.FLEX_CANCEL_LATENCY_MS: latency_s * 1000}
-        RECORDER.fact(e.CANCEL_ACKNOWLEDGED, values)
+    cancels.obeyed(RUNTIME, call.self.cancellation.source, latency_s)
 
 
 PATCHES: Final = (

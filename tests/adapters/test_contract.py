@@ -63,10 +63,26 @@ def _convergence() -> object:
     return everything()
 
 
+def _gateway() -> object:
+    import asyncio
+
+    from tests.adapters.gateways import day, gateway
+
+    return asyncio.run(day(gateway()))
+
+
+def _yolo() -> object:
+    from tests.adapters.teams import example
+
+    return example()
+
+
 PROGRAMS: dict[str, Callable[[], object]] = {
     "langgraph": _langgraph,
     "threads": _threads,
     "convergence": _convergence,
+    "yolo": _yolo,
+    "gateway": _gateway,
 }
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final, get_args, get_type_hints
 
 import otel_agents
 from otel_agents import adapters, recording, testing
+from otel_agents.audit.records import records_markdown
 from otel_agents.cli.app import app
 from otel_agents.config import Selection, settings_markdown
 from otel_agents.patching.table import Adapter, Patch
@@ -60,11 +61,14 @@ def sentences(text: str) -> str:
 
 def commands() -> str:
     """Describe every command: what it does, its options, its exit codes."""
-    return "\n".join(_command(each.name or each.callback.__name__, each.callback) for each in _registered())
+    return "\n".join(_command(name, function) for name, function in _registered(app))
 
 
-def _registered() -> list[Any]:
-    return list(app.registered_commands)
+def _registered(group: Any) -> Iterator[tuple[str, Callable[..., object]]]:
+    """Yield the commands by name, those of groups behind the name of their group."""
+    yield from ((each.name or each.callback.__name__, each.callback) for each in group.registered_commands)
+    for inner in group.registered_groups:
+        yield from ((f"{inner.name} {name}", function) for name, function in _registered(inner.typer_instance))
 
 
 def _command(name: str, function: Callable[..., object]) -> str:
@@ -240,6 +244,7 @@ def _typed(event: EventType) -> str:
 # Files
 
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
+    "audit": records_markdown,
     "commands": commands,
     "handles": handles,
     "house": house,

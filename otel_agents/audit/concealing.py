@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -68,6 +67,8 @@ def _read(path: Path) -> bytes:
 
 def _made(path: Path) -> bytes:
     """Make the file, unless another process is quicker: then its key is the one. Never is there half a key to read."""
+    import tempfile  # only who has no key yet needs it
+
     handle, temporary = tempfile.mkstemp(prefix=f"{KEY_FILE}-", dir=path.parent)  # 0600
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
-import socket
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +32,7 @@ def template(path: str) -> str:
     if PID not in known:
         stem, suffix = os.path.splitext(known)  # noqa: PTH122  # of a text that is no path yet
         known = f"{stem}-{PID}{suffix}"
-    return known.replace(HOST, socket.gethostname().replace(os.sep, "-"))
+    return known.replace(HOST, platform.node().replace(os.sep, "-"))
 
 
 def own(path: str) -> str:

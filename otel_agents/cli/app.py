@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from otel_agents.cli import check, demo, patches, run, semconv
+from otel_agents.cli import audit, baseline, check, demo, patches, run, semconv
 from otel_agents.version import __version__
 
 app = typer.Typer(
@@ -39,3 +39,5 @@ app.command()(demo.demo)
 app.command()(patches.patches)
 app.command()(check.check)
 app.command()(semconv.semconv)
+app.add_typer(audit.app, name="audit")
+app.add_typer(baseline.app, name="baseline")

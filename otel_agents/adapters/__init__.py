@@ -26,7 +26,9 @@ class Row:
 ADAPTERS: Final = (
     Row("threads", "otel_agents.patching.threads:THREADS", "", "3.11", "3.11"),
     Row("langgraph", "otel_agents.adapters.langgraph:ADAPTER", "langgraph", "1.0.2", "1.2"),
-    Row("convergence", "otel_agents.adapters.convergence:ADAPTER", "otel-agents", "0.1.0", "0.1"),
+    Row("convergence", "otel_agents.adapters.convergence:ADAPTER", "otel-agents", "0.1", "0.1"),
+    Row("gateway", "otel_agents.adapters.gateway:ADAPTER", "otel-agents", "0.1", "0.1"),
+    Row("yolo", "otel_agents.adapters.yolo:ADAPTER", "otel-agents", "0.1", "0.1"),
 )
 
 

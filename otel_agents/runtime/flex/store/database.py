@@ -1,7 +1,7 @@
 """The connection to SQLite or PostgreSQL: reads side by side, writes in groups; must not know tables.
 
 All writes of a process go through one thread, and all that wait at a moment are one transaction: one flush to disk
-for many, and no two writers of a process ever wait for each other.
+for many, and no two writers of a process ever wait for each other. Of each run they keep the order of the calls.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from otel_agents.runtime.flex.problem import FlexError
@@ -39,6 +39,7 @@ class _ContendedError(FlexError):
 class _Waiting:
     """A write that waits for the next transaction."""
 
+    run_id: str
     work: Work[Any]
     done: asyncio.Future[Any]
 
@@ -67,10 +68,15 @@ class Database:
         with _told(self.url), self._reading.connect() as connection:
             return work(connection)
 
-    async def write(self, work: Work[Result]) -> Result:
-        """Return what a job returns once it is committed; when the job raises, nothing of it is."""
+    async def write(self, work: Work[Result], run_id: str = "") -> Result:
+        """Return what a job returns once it is committed; when the job raises, nothing of it is.
+
+        Args:
+            work: What to do.
+            run_id: The run whose row it changes, if it is one.
+        """
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(work, loop.create_future())
+        waiting = _Waiting(run_id, work, loop.create_future())
         self._waiting.append(waiting)
         if self._flushing is None or self._flushing.done():
             self._flushing = loop.create_task(self._flush(), name="flex-store-flush")
@@ -81,10 +87,11 @@ class Database:
         while self._waiting:
             batch = [one for one in self._waiting if not one.done.done()]
             self._waiting = []
-            await self._settle(batch)
+            # Every process takes the rows of runs in one order, so that no two wait for each other in a circle.
+            await self._settle(sorted(batch, key=lambda one: one.run_id))
 
     async def _settle(self, batch: list[_Waiting]) -> None:
-        """Commit a batch; when a job of it raises, one by one, so that only that job fails."""
+        """Commit a batch; when a job of it raises, half by half, so that only that job fails."""
         ending = await self._together(batch)
         for _ in range(ATTEMPTS - 1):
             if len(batch) == 1 and isinstance(ending, _ContendedError):
@@ -96,8 +103,9 @@ class Database:
             for one in batch:
                 _reject(one, ending)
         else:
-            for one in batch:
-                await self._settle([one])
+            half = len(batch) // 2
+            await self._settle(batch[:half])
+            await self._settle(batch[half:])
 
     async def _together(self, batch: list[_Waiting]) -> list[Any] | BaseException:
         jobs = [one.work for one in batch]
@@ -109,6 +117,11 @@ class Database:
         """Do some jobs in one transaction, in this thread."""
         with _told(self.url), self._writing.begin() as connection:
             return [work(connection) for work in jobs]
+
+    def prepare(self, work: Work[None]) -> None:
+        """Do what comes before everything else, in this thread; an error says in the driver's words what is wrong."""
+        with _told(self.url, in_full=True), self._writing.begin() as connection:
+            work(connection)
 
     async def close(self) -> None:
         """Wait for what is being written, and let go of every connection."""
@@ -176,22 +189,26 @@ def _sqlite(url: URL, begin: str, connections: int) -> Engine:
 
 
 @contextmanager
-def _told(url: URL) -> Iterator[None]:
-    """Make what a driver raises an error of ours. It names no value, user or password."""
+def _told(url: URL, *, in_full: bool = False) -> Iterator[None]:
+    """Make what a driver raises an error of ours.
+
+    The driver's words may hold values, so they are repeated only in full, which is for before there are any.
+    """
     try:
         yield
-    except IntegrityError:
+    except (DataError, IntegrityError):
         raise  # a mistake of ours, not of the database
     except (DBAPIError, PoolTimeoutError) as error:
         origin = getattr(error, "orig", None) or error
         reason = getattr(origin, "sqlite_errorname", None) or type(origin).__name__
+        reason += ": " + str(origin).strip().replace("\n", " ") if in_full else ""
         kind = _ContendedError if getattr(origin, "sqlstate", None) in CONTENDED else FlexError
         raise kind("store_unavailable", f"the store at {place(url)} is not available ({reason})") from error
 
 
 def place(url: URL) -> str:
     """Return the URL without who uses it."""
-    return url.set(drivername=url.get_backend_name(), username=None, password=None, query={}).render_as_string()
+    return URL.create(url.get_backend_name(), host=url.host, port=url.port, database=url.database).render_as_string()
 
 
 def _is_away(ending: BaseException) -> bool:

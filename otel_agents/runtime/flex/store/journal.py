@@ -19,6 +19,7 @@ from otel_agents.runtime.flex.store.tables import EVENTS, RUNS, encode
 
 POLL_S: Final = 0.25  # how late a frame of another process may be seen
 PAGE: Final = 500  # frames read at once
+MANY: Final = 2**31 - 1
 
 
 class Journal:
@@ -52,13 +53,14 @@ class Journal:
                 beside(connection)
             return stored
 
-        stored = await self._database.write(work)
+        stored = await self._database.write(work, frame.run_id)
         self.announce(frame.run_id)
         return stored
 
     async def after(self, run_id: str, seq: int = 0, limit: int = PAGE) -> list[Frame]:
         """Return the stored frames of a run behind a number, at most `limit`."""
-        query = sql.select(EVENTS.c.frame).where(EVENTS.c.run_id == run_id, EVENTS.c.seq > seq)
+        behind = EVENTS.c.seq > min(seq, MANY)  # a client's number may be larger than any of a database
+        query = sql.select(EVENTS.c.frame).where(EVENTS.c.run_id == run_id, behind)
         query = query.order_by(EVENTS.c.seq).limit(limit)
         frames = await self._database.read(lambda connection: connection.execute(query).scalars().all())
         return [Frame.from_dict(frame) for frame in frames]

@@ -40,7 +40,7 @@ class Leases:
             )
             return connection.execute(claim.returning(RUNS.c.epoch)).scalar()
 
-        return await self._database.write(work)
+        return await self._database.write(work, run_id)
 
     async def extend(self, owner: str, lease_s: float) -> frozenset[str]:
         """Extend the lease of every run of an owner; return the ids of those runs: the others were lost."""
@@ -64,7 +64,7 @@ class Leases:
             Fenced: The segment is over.
         """
         await self._database.write(
-            lambda connection: statements.change(connection, run_id, epoch, owner=None, lease_until=0.0)
+            lambda connection: statements.change(connection, run_id, epoch, owner=None, lease_until=0.0), run_id
         )
 
     async def expired(self, limit: int = 100) -> list[str]:

@@ -35,7 +35,7 @@ class Nodes:
                 new.on_conflict_do_update(index_elements=[NODES.c.run_id, NODES.c.node_id], set_=row | fresh)
             )
 
-        await self._database.write(work)
+        await self._database.write(work, run_id)
 
     async def finished(
         self,
@@ -57,7 +57,7 @@ class Nodes:
             mine = (NODES.c.run_id == run_id) & (NODES.c.node_id == node_id)
             connection.execute(sql.update(NODES).where(mine).values(row | {"finished_at": now}))
 
-        await self._database.write(work)
+        await self._database.write(work, run_id)
 
     async def of(self, run_id: str) -> dict[str, NodeRow]:
         """Return the nodes of a run that were ever started, by id, in the order of their starts."""
@@ -73,4 +73,4 @@ class Nodes:
             named = (NODES.c.run_id == run_id) & NODES.c.node_id.in_(list(node_ids))
             connection.execute(sql.delete(NODES).where(named))
 
-        await self._database.write(work)
+        await self._database.write(work, run_id)

@@ -22,7 +22,7 @@ class Policies:
 
     async def fire(self, run_id: str, policy_id: str) -> None:
         """Ask the owner of a run, whoever that is, to trigger a policy."""
-        await self._database.write(lambda connection: _count(connection, run_id, policy_id, "asked"))
+        await self._database.write(lambda connection: _count(connection, run_id, policy_id, "asked"), run_id)
 
     async def fires(self, owner: str) -> list[tuple[str, str]]:
         """Return the run and policy of every trigger that an owner was asked for and has not taken."""
@@ -49,7 +49,7 @@ class Policies:
             statements.change(connection, run_id, epoch, updated_at=self._database.clock())
             return connection.execute(sql.update(POLICIES).where(asked).values(asked=0)).rowcount == 1
 
-        return await self._database.write(work)
+        return await self._database.write(work, run_id)
 
     async def fired(self, run_id: str, epoch: int, policy_id: str) -> None:
         """Count that a policy acts.
@@ -62,7 +62,7 @@ class Policies:
             statements.change(connection, run_id, epoch, updated_at=self._database.clock())
             _count(connection, run_id, policy_id, "fired")
 
-        await self._database.write(work)
+        await self._database.write(work, run_id)
 
     async def counts(self, run_id: str) -> Counter[str]:
         """Return how often each policy of a run has acted, in all its segments."""

@@ -65,6 +65,10 @@ class Questions:
         of_run = sql.true() if run_id is None else QUESTIONS.c.run_id == run_id
         return await self._rows(_OPEN & RUNS.c.status.not_in(ENDED) & of_run, limit)
 
+    async def of(self, run_id: str) -> list[QuestionRow]:
+        """Return all questions of a run, the oldest first."""
+        return await self._rows(QUESTIONS.c.run_id == run_id)
+
     async def unsettled(self, run_id: str) -> list[QuestionRow]:
         """Return the questions of a run that have an answer, and no segment acted on it yet; the oldest first."""
         return await self._rows((QUESTIONS.c.run_id == run_id) & ~_OPEN & QUESTIONS.c.settled_at.is_(None))

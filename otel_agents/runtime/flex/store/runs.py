@@ -48,7 +48,9 @@ class Runs:
         envelope = encode(run.envelope)
         row = {name: getattr(run, name) for name in NewRun.__dataclass_fields__}
         row |= {"idempotency_key": idempotency_key, "envelope_hash": _hash(envelope), "status": QUEUED}
-        return await self._database.write(lambda connection: _create(connection, row, self._database.clock(), lease_s))
+        return await self._database.write(
+            lambda connection: _create(connection, row, self._database.clock(), lease_s), run.run_id
+        )
 
     async def get(self, run_id: str) -> RunRow:
         """Return a run.
@@ -92,7 +94,7 @@ class Runs:
             same = [PLANS.c.run_id, PLANS.c.version]  # planned again after a crash, before a node ran
             connection.execute(plan.on_conflict_do_update(index_elements=same, set_=_proposed(plan, "graph")))
 
-        await self._database.write(work)
+        await self._database.write(work, run_id)
 
     async def plan(self, run_id: str, version: int | None = None) -> dict[str, Any] | None:
         """Return the graph of a version, else the one in force; None before the first plan."""
@@ -141,7 +143,7 @@ class Runs:
             wish = {"cancel_source": source, "cancel_requested_at": self._database.clock()}
             return connection.execute(sql.update(RUNS).where(still).values(wish)).rowcount == 1
 
-        return await self._database.write(work)
+        return await self._database.write(work, run_id)
 
     async def prune(self, older_than_s: float) -> int:
         """Forget the runs that ended longer ago, with all that hangs on them; return how many.

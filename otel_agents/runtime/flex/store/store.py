@@ -57,6 +57,6 @@ def _opened(url: str, clock: Callable[[], float]) -> Database:
     database = Database(url, clock)
     with ExitStack() as undo:
         undo.callback(database.dispose)
-        database.transact([upgrade])
+        database.prepare(upgrade)
         undo.pop_all()
     return database

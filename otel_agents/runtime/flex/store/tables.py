@@ -29,6 +29,19 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
+class Name(TypeDecorator[str]):
+    """Text of people and clients; what a database refuses in it counts as U+FFFD, written and looked for alike."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Write or look for a text."""
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return value.encode(errors="replace").decode().replace("\0", "\ufffd")
+
+
 class Document(TypeDecorator[Any]):
     """A JSON value in a text column; None is NULL."""
 
@@ -48,29 +61,29 @@ METADATA: Final = MetaData()
 
 
 def _run_id() -> Column[str]:
-    return Column("run_id", Text, ForeignKey("flex_runs.run_id", ondelete="CASCADE"), primary_key=True)
+    return Column("run_id", Name, ForeignKey("flex_runs.run_id", ondelete="CASCADE"), primary_key=True)
 
 
 RUNS: Final = Table(
     "flex_runs",
     METADATA,
-    Column("run_id", Text, primary_key=True),
-    Column("correlation_id", Text, nullable=False),
-    Column("client_id", Text, nullable=False),  # empty when unknown: NULLs would be no client each
-    Column("name", Text, nullable=False),
-    Column("idempotency_key", Text),
-    Column("envelope_hash", Text, nullable=False),
+    Column("run_id", Name, primary_key=True),
+    Column("correlation_id", Name, nullable=False),
+    Column("client_id", Name, nullable=False),  # empty when unknown: NULLs would be no client each
+    Column("name", Name, nullable=False),
+    Column("idempotency_key", Name),
+    Column("envelope_hash", Name, nullable=False),
     Column("envelope", Document, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("reason", Text),
+    Column("status", Name, nullable=False),
+    Column("reason", Name),
     Column("error", Document),
     Column("output", Document),
     Column("plan_version", Integer),
-    Column("owner", Text),
+    Column("owner", Name),
     Column("lease_until", Double),
     Column("epoch", Integer, nullable=False),  # counts segments; what an older one still writes is refused
     Column("last_seq", Integer, nullable=False),
-    Column("cancel_source", Text),
+    Column("cancel_source", Name),
     Column("cancel_requested_at", Double),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
@@ -86,7 +99,7 @@ PLANS: Final = Table(
     METADATA,
     _run_id(),
     Column("version", Integer, primary_key=True),
-    Column("trigger_kind", Text),
+    Column("trigger_kind", Name),
     Column("graph", Document, nullable=False),
     Column("created_at", Double, nullable=False),
 )
@@ -95,9 +108,9 @@ NODES: Final = Table(
     "flex_plan_nodes",
     METADATA,
     _run_id(),
-    Column("node_id", Text, primary_key=True),
-    Column("capability_id", Text, nullable=False),
-    Column("status", Text, nullable=False),
+    Column("node_id", Name, primary_key=True),
+    Column("capability_id", Name, nullable=False),
+    Column("status", Name, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("outputs", Document),
     Column("error", Document),
@@ -110,24 +123,24 @@ EVENTS: Final = Table(
     METADATA,
     _run_id(),
     Column("seq", Integer, primary_key=True),
-    Column("type", Text, nullable=False),
+    Column("type", Name, nullable=False),
     Column("frame", Document, nullable=False),
 )
 
 QUESTIONS: Final = Table(
     "hitl_requests",
     METADATA,
-    Column("request_id", Text, primary_key=True),
-    Column("run_id", Text, ForeignKey("flex_runs.run_id", ondelete="CASCADE"), nullable=False),
-    Column("node_id", Text),
-    Column("capability_id", Text),
-    Column("origin", Text, nullable=False),
+    Column("request_id", Name, primary_key=True),
+    Column("run_id", Name, ForeignKey("flex_runs.run_id", ondelete="CASCADE"), nullable=False),
+    Column("node_id", Name),
+    Column("capability_id", Name),
+    Column("origin", Name, nullable=False),
     Column("prompt", Document),
     Column("plan_version", Integer),
     Column("provenance", Document),
     Column("asked_at", Double, nullable=False),
     Column("expires_at", Double),
-    Column("decision", Text),
+    Column("decision", Name),
     Column("answer", Document),  # {value, text, by}
     Column("answered_at", Double),
     Column("settled_at", Double),  # when a segment acted on the answer
@@ -139,7 +152,7 @@ POLICIES: Final = Table(
     "flex_policies",
     METADATA,
     _run_id(),
-    Column("policy_id", Text, primary_key=True),
+    Column("policy_id", Name, primary_key=True),
     Column("fired", Integer, nullable=False),  # how often it has acted
     Column("asked", Integer, nullable=False),  # manual triggers that the owner of the run has not taken yet
 )

@@ -40,7 +40,8 @@ def frame(run_id: str, kind: str = "log", **values: Any) -> Frame:
 
 def question(request_id: str, run_id: str, **values: Any) -> Question:
     """Return a question of a run."""
-    return Question(**({"id": request_id, "run_id": run_id, "origin": "policy", "asked_at": 1000.0} | values))
+    known: dict[str, Any] = {"id": request_id, "run_id": run_id, "origin": "policy", "asked_at": 1000.0}
+    return Question(**known | values)
 
 
 async def running(store: Store, owner: str = "me", **values: Any) -> tuple[str, int]:

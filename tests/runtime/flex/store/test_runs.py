@@ -76,12 +76,25 @@ async def test_a_key_with_another_envelope_is_refused(store) -> None:
     assert [run.run_id for run in await store.runs.list()] == ["r1"]
 
 
-async def test_an_unknown_run_is_not_found(store) -> None:
-    """Asking for a run that is not there is an error with its own code."""
+@pytest.mark.parametrize("run_id", ["r1", "", "a\x00b", "\ud800", "x" * 10_000])
+async def test_an_unknown_run_is_not_found(store, run_id) -> None:
+    """Asking for a run that is not there is an error with its own code, whatever characters the id is made of."""
     with pytest.raises(FlexError) as missing:
-        await store.runs.get("r1")
+        await store.runs.get(run_id)
 
     assert missing.value.code == "not_found"
+    assert await store.journal.after(run_id, 10**30) == []
+    assert await store.runs.list(status=run_id, after=run_id) == []
+
+
+async def test_a_client_may_use_any_characters(store) -> None:
+    """Names with characters that a database refuses are kept with a mark in their place, and found again."""
+    await store.runs.create(new_run("r1", client_id="a\x00", name="\ud800ü"), idempotency_key="k\x00")
+    again = await store.runs.create(new_run("r2", client_id="a\x00"), idempotency_key="k\x00")
+    run = await store.runs.get("r1")
+
+    assert again == ("r1", False)
+    assert (run.client_id, run.name) == ("a\ufffd", "?ü")
 
 
 async def test_runs_are_listed_in_pages_newest_first(store, clock) -> None:

@@ -27,15 +27,18 @@ def text(value: object) -> str:
     return "" if known is None else str(known)
 
 
-def fit(identity: Identity, length: int) -> Identity:
-    """Return who a run is in bounded text, whatever the host gave as ids; ``length`` is that of content."""
-    session, version = identity.session_id, identity.plan_version
+def fit(identity: Identity) -> Identity:
+    """Return who a run is in bounded text, whatever the host gave as ids.
+
+    The session is kept as it is, since what is redacted could no longer be told apart by an audit that hashes it.
+    """
+    version = identity.plan_version
     return Identity(
         runtime=text(identity.runtime),
         run_id=text(identity.run_id),
         correlation_id=text(identity.correlation_id),
         work_order_id=text(identity.work_order_id) or None,
-        session_id=None if session is None else str(clean(session, length)),
+        session_id=text(identity.session_id) or None,
         channel=text(identity.channel) or None,
         plan_version=version if type(version) is int and 0 <= version < MAX_INT else None,
     )

@@ -256,7 +256,7 @@ class Recorder:
     # Inside
 
     def _new_run(self, identity: Identity, around: Run | None) -> Run:
-        run = Run(fit(identity, self.capture.length))
+        run = Run(fit(identity))
         run.id = run.id or self.new_id()
         inherited = around.correlation_id if around is not None else self.remote_correlation()
         run.correlation_id = run.correlation_id or inherited or run.id

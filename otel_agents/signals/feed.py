@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from otel_agents.bus.event import NOTHING, Event, Place
 from otel_agents.bus.hub import Hub
-from otel_agents.content import Capture
+from otel_agents.content import Capture, redact_text
 from otel_agents.operation import Fact, Operation, Signal, Trace
 from otel_agents.semconv import agents as a
 from otel_agents.semconv.agents import attribute
@@ -59,7 +59,7 @@ class Envelope:
             correlation_id=run.correlation_id,
             runtime=run.runtime,
             work_order_id=run.work_order_id,
-            session_id=run.session_id if self._content else None,
+            session_id=redact_text(run.session_id) if self._content and run.session_id else None,
             channel=run.channel,
             plan_version=run.plan_version,
             node_id=text(fact.of_node(a.FLEX_NODE_ID)),

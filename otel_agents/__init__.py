@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from otel_agents import record as record
     from otel_agents.api import (
+        asgi_app,
         context_refresh,
         decision,
         delivery,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "__version__",
+    "asgi_app",
     "context_refresh",
     "decision",
     "delivery",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from otel_agents import pipeline
 from otel_agents.bus.event import Event
@@ -12,6 +14,12 @@ from otel_agents.patching.collecting import keep_context
 from otel_agents.scopes import MANUAL, Scope
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import kinds as k
+
+if TYPE_CHECKING:
+    from otel_agents.door import Door
+    from otel_agents.serve.observation import Observation
+
+_shown: WeakKeyDictionary[pipeline.Pipeline, Observation] = WeakKeyDictionary()
 
 
 def run(
@@ -156,3 +164,27 @@ def subscribe(
 def health() -> dict[str, object]:
     """Return how telemetry is doing: status, signals that are heard, patch points, dropped events, own errors."""
     return pipeline.ensure().health()
+
+
+def observation() -> Observation:
+    """Return what this process lets others see, the same for all who ask; it costs from the first call on."""
+    from otel_agents.serve.observation import Observation
+
+    pipe = pipeline.ensure()
+    known = _shown.get(pipe)
+    if known is None:
+        page = pipe.page()
+        known = Observation(pipe.hub, telemetry=pipe.health, page=page.text, mark=pipe.mark)
+        _shown[pipe] = known
+    return known
+
+
+def asgi_app(*, token: str | None = None, hosts: Collection[str] = ()) -> Door:
+    """Return the live endpoints as an ASGI app: mount it in a server of the program, before the work begins.
+
+    ``token`` is what clients show, ``OTEL_AGENTS_TOKEN`` when not given; without one nothing but loopback is let in.
+    ``hosts`` are the names by which clients call the server, beside loopback and its address.
+    """
+    from otel_agents.serve.app import create_app
+
+    return create_app(observation(), token=token or pipeline.ensure().config.token, hosts=hosts)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from otel_agents import adapters, guard, pipeline
 from otel_agents.config import Config, Options
 from otel_agents.patching import apply
+
+if TYPE_CHECKING:
+    from otel_agents.serve.server import ServerThread
 
 PROVIDERS: Final = ("tracer_provider", "meter_provider", "logger_provider")
 
@@ -19,6 +22,7 @@ class OtelAgentsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     configuration: ClassVar[type[Options]] = Options  # for OpenTelemetry's declarative configuration
     _applied: ClassVar[list[apply.Applied]] = []
+    _served: ServerThread | None = None
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Nothing: each adapter looks for its own framework when that is imported."""
@@ -36,10 +40,23 @@ class OtelAgentsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         config = given if isinstance(given, Config) else Config.load(options, strict=False)
         pipeline.tell_problems(config, *adapters.problems(config))
         pipe = pipeline.start(config, **providers, patch_points=apply.patch_counts)
+        guard.run("instrumentor.serve", self._serve, config)
         for adapter in adapters.load(config.adapters) if config.enabled else ():
             self._applied.append(apply.apply(adapter, on_applied=pipe.announce))
 
+    def _serve(self, config: Config) -> None:
+        """Serve what is observed, before the first of it happens."""
+        if not config.enabled or config.serve is None:
+            return
+        from otel_agents import api
+        from otel_agents.serve.opening import serve
+
+        self._served = serve(config.serve, config.token, api.observation)
+
     def _stop(self) -> None:
+        served, self._served = self._served, None
+        if served is not None:
+            guard.run("instrumentor.serve", served.stop)
         while self._applied:
             guard.run("instrumentor.undo", self._applied.pop().undo)
         pipeline.stop()

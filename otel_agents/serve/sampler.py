@@ -1,0 +1,104 @@
+"""Where a program spends its time, looked up again and again from a thread of ours; must not know who asks.
+
+pyinstrument itself only profiles the thread that starts it. What is sampled here is made into its session, so that
+its reports can be had of a whole process, without changing what runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import CodeType, FrameType, MappingProxyType
+from typing import Final
+
+from pyinstrument.renderers import HTMLRenderer, SpeedscopeRenderer
+from pyinstrument.session import Session
+
+INTERVAL_S: Final = 0.005
+MAX_STACKS: Final = 20_000
+MAX_DEPTH: Final = 400
+OUR_THREADS: Final = "otel-agents"
+OTHER: Final = ("_other\x00\x000",)  # pyinstrument's form of a frame: function, file, line
+
+Stack = tuple[str, ...]
+
+FORMATS: Final[Mapping[str, tuple[str, Callable[[Session], str]]]] = MappingProxyType(
+    {
+        "html": ("text/html; charset=utf-8", lambda session: HTMLRenderer().render(session)),
+        "speedscope": ("application/json", lambda session: SpeedscopeRenderer().render(session)),
+    }
+)
+
+
+class Sampler:
+    """Samples all threads but ours until it is stopped. What it keeps is bounded, however long that is."""
+
+    def __init__(self, interval_s: float = INTERVAL_S, max_stacks: int = MAX_STACKS) -> None:
+        self._interval_s = interval_s
+        self._max_stacks = max_stacks
+        self._times: dict[Stack, float] = {}
+        self._names: dict[CodeType, str] = {}
+        self._samples = 0
+        self._end = threading.Event()
+        self._began_s, self._began_cpu_s, self._last_s = time.time(), time.process_time(), time.perf_counter()
+        self._first_s = self._last_s
+        self._thread = threading.Thread(target=self._run, name=f"{OUR_THREADS}-profile", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> Session:
+        """End, and return what was found."""
+        self._end.set()
+        self._thread.join()
+        duration_s = time.perf_counter() - self._first_s
+        return Session(
+            # Sorted, so that calls of the same function stand together and are shown as one.
+            frame_records=[(list(stack), spent_s) for stack, spent_s in sorted(self._times.items())],
+            start_time=self._began_s,
+            duration=duration_s,
+            min_interval=self._interval_s,
+            max_interval=self._interval_s,
+            sample_count=self._samples,
+            start_call_stack=[],
+            target_description=f"process {os.getpid()}, {duration_s:.1f} s",
+            cpu_time=time.process_time() - self._began_cpu_s,
+            sys_path=sys.path,
+            sys_prefixes=Session.current_sys_prefixes(),
+        )
+
+    def _run(self) -> None:
+        while not self._end.wait(self._interval_s):
+            self._sample()
+
+    def _sample(self) -> None:
+        now_s = time.perf_counter()
+        spent_s, self._last_s = now_s - self._last_s, now_s
+        names = {thread.ident: thread.name for thread in threading.enumerate()}
+        for ident, frame in sys._current_frames().items():  # noqa: SLF001  # documented, for this very purpose
+            name = names.get(ident, f"thread {ident}")
+            if not name.startswith(OUR_THREADS):
+                self._add((f"{name}\x00\x000", *self._stack(frame)), spent_s)
+        self._samples += 1
+
+    def _add(self, stack: Stack, spent_s: float) -> None:
+        key = stack if stack in self._times or len(self._times) < self._max_stacks else OTHER
+        self._times[key] = self._times.get(key, 0.0) + spent_s
+
+    def _stack(self, frame: FrameType | None) -> list[str]:
+        stack: list[str] = []
+        while frame is not None and len(stack) < MAX_DEPTH:
+            # Nothing is asked of the frame's variables: they are the host's, and may be in use.
+            stack.append(f"{self._name(frame.f_code)}\x01l{frame.f_lineno}")
+            frame = frame.f_back
+        stack.reverse()
+        return stack
+
+    def _name(self, code: CodeType) -> str:
+        if code not in self._names:
+            self._names[code] = f"{code.co_qualname}\x00{code.co_filename}\x00{code.co_firstlineno}"
+        return self._names[code]

@@ -20,6 +20,7 @@ CODES: Final[Mapping[str, int]] = MappingProxyType(
         "invalid_schema": 422,
         "invalid_condition": 422,
         "unknown_capability": 422,
+        "invalid_answer": 422,
         "plan_rejected": 422,
         "flex_disabled": 404,
         "not_found": 404,

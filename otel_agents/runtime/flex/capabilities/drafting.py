@@ -60,7 +60,7 @@ STYLES: Final = (
     Style(
         "question",
         ("What does {topic} change for {audience}?", "Have you looked at {topic} yet?"),
-        "A fair question. {answer}",
+        "A fair question, with a short answer.",
         _bullets,
     ),
     Style(

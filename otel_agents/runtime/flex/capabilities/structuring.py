@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import unquote
 
 from otel_agents.runtime.flex.capabilities.capability import CapabilityError, Task
 from otel_agents.runtime.flex.capabilities.fitting import boolean, number, text
@@ -40,6 +41,7 @@ class _Builder:
 
     def __init__(self, document: Rule) -> None:
         self._document = document
+        self._schema = Schema(document)
         self._left = MAX_VALUES
         self._depth = 0
 
@@ -79,13 +81,8 @@ class _Builder:
         for branch in branches[:MAX_BRANCHES]:
             rule = _merged([rest, self._flat(branch)])
             made = self._build(rule, value, scopes)
-            inside = {
-                **rule,
-                "$defs": self._document.get("$defs", {}),
-                "definitions": self._document.get("definitions", {}),
-            }
             first = made if first is NOTHING else first
-            if not Schema(inside).details(made):
+            if not self._schema.part(rule).details(made):
                 return made
         return first
 
@@ -150,9 +147,12 @@ class _Builder:
         return flat
 
     def _at(self, reference: str) -> Rule:
+        """Return the schema that a pointer leads to; of one that is named by an anchor nothing is known."""
+        if reference != "#" and not reference.startswith("#/"):
+            return {}
         place: Any = self._document
-        for part in reference.removeprefix("#").split("/")[1:]:
-            key = part.replace("~1", "/").replace("~0", "~").replace("%25", "%")
+        for part in reference.split("/")[1:]:
+            key = unquote(part).replace("~1", "/").replace("~0", "~")
             place = place[int(key)] if isinstance(place, list) else place.get(key, {})
         return place if isinstance(place, Mapping) else {}
 

@@ -19,7 +19,7 @@ MAX_FUNCTION_LINES = 40
 MEDIAN_FUNCTION_LINES = 10
 MAX_POSITIONAL = 5
 MAX_NESTING = 3
-MAY_CATCH_BROADLY = {"guard.py", "patching/calls.py"}
+MAY_CATCH_BROADLY = {"guard.py", "patching/calls.py", "runtime/flex/engine/calls.py"}
 BROAD = {"Exception", "BaseException"}
 REFUSED_NAMES = {"utils", "util", "helpers", "helper", "base", "manager", "handler", "handlers", "common", "misc"}
 

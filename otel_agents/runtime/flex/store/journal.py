@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -65,7 +65,7 @@ class Journal:
         frames = await self._database.read(lambda connection: connection.execute(query).scalars().all())
         return [Frame.from_dict(frame) for frame in frames]
 
-    async def follow(self, run_id: str, seq: int = 0) -> AsyncIterator[Frame]:
+    async def follow(self, run_id: str, seq: int = 0) -> AsyncGenerator[Frame, None]:
         """Give the frames behind a number, those that are stored and then those that come, until the store is closed.
 
         Frames are read when they are asked for: a slow reader costs no memory. Close it (`aclosing`) to stop.

@@ -1,0 +1,55 @@
+"""What a caller may not ask for although it is well formed, because there is no such thing here; knows no run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from otel_agents.runtime.flex.capabilities import Registry
+from otel_agents.runtime.flex.document import read_document
+from otel_agents.runtime.flex.engine import as_outputs
+from otel_agents.runtime.flex.envelope import TaskEnvelope
+from otel_agents.runtime.flex.hitl import Answer
+from otel_agents.runtime.flex.problem import Detail, FlexError
+from otel_agents.runtime.flex.store import QuestionRow
+
+
+def check_envelope(envelope: TaskEnvelope, registry: Registry) -> None:
+    """Raise `unknown_capability` when the caller names one that is not there."""
+    unknown = [
+        Detail(path, "is no capability of this server")
+        for path, capability in _named(envelope)
+        if capability not in registry
+    ]
+    if unknown:
+        raise FlexError("unknown_capability", "The envelope names capabilities that are not there", unknown)
+
+
+def _named(envelope: TaskEnvelope) -> Iterator[tuple[str, str]]:
+    wishes = envelope.policies.planner
+    for name, capabilities in (("require", wishes.require), ("forbid", wishes.forbid)):
+        for index, capability in enumerate(capabilities):
+            yield f"/policies/planner/{name}/{index}", capability
+    for index, policy in enumerate(envelope.policies.runtime):
+        selector = policy.trigger.selector
+        if selector is not None and selector.capability_id is not None:
+            yield f"/policies/runtime/{index}/trigger/selector/capabilityId", selector.capability_id
+
+
+def check_answer(question: QuestionRow, answer: Answer, registry: Registry) -> None:
+    """Raise `invalid_answer` when an edited value cannot take the place of what it is for."""
+    if answer.decision == "responded" and not answer.text:
+        raise FlexError("invalid_answer", "An answer that responds needs a text", [Detail("/text", "is missing")])
+    if answer.decision != "edited":
+        return
+    try:
+        read_document({"value": answer.value})
+    except FlexError as error:
+        raise FlexError("invalid_answer", error.message, error.details) from None
+    details: tuple[Detail, ...] = ()
+    if question.capability_id is not None and question.capability_id in registry:
+        outputs = registry.get(question.capability_id).output
+        details = registry.output_schema(question.capability_id).details(as_outputs(answer.value, outputs), "/value")
+    elif question.capability_id is None and not isinstance(answer.value, Mapping):
+        details = (Detail("/value", "is no object of inputs"),)
+    if details:
+        raise FlexError("invalid_answer", "The value cannot take the place of what the node gave", details)

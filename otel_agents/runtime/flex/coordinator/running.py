@@ -1,0 +1,126 @@
+"""The segments that run in this process: claimed, driven, given back; must not know what happens inside of one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from otel_agents.runtime.flex.coordinator.opening import Claimed, open_segment
+from otel_agents.runtime.flex.coordinator.places import Place, Places
+from otel_agents.runtime.flex.coordinator.segment import Ending, Live
+from otel_agents.runtime.flex.problem import FlexError
+from otel_agents.runtime.flex.store import AWAITING, Cancel, Fenced
+
+if TYPE_CHECKING:  # the coordinator runs segments
+    from otel_agents.runtime.flex.coordinator.coordinator import Coordinator
+
+_log = logging.getLogger("otel_agents.flex")
+
+
+class Running:
+    """What this process executes now.
+
+    Attributes:
+        live: Run id -> its segment.
+        places: How many more there may be.
+    """
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        self._coordinator = coordinator
+        self._store = coordinator.store
+        self._opening: set[str] = set()
+        self.live: dict[str, Live] = {}
+        self.places = Places(coordinator.settings.max_runs)
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The runs that this process takes care of, also those that it is about to."""
+        return frozenset(self.live) | frozenset(self._opening)
+
+    async def begin(self, run_id: str, from_statuses: Collection[str], place: Place) -> bool:
+        """Claim a run and begin a segment of it; whether it was to be had."""
+        if run_id in self.known:
+            return False
+        settings = self._coordinator.settings
+        self._opening.add(run_id)
+        try:
+            epoch = await self._store.leases.claim(run_id, self._coordinator.owner, settings.lease_s, from_statuses)
+            if epoch is None:
+                return False
+            claimed = Claimed(run_id, epoch, was_paused=AWAITING in from_statuses)
+            live = await open_segment(claimed, self._store, self._coordinator.clock, settings.lease_s)
+            self.live[run_id] = live
+        finally:
+            self._opening.discard(run_id)
+        live.task = asyncio.create_task(self._drive(live, place.keep()), name=f"flex-run-{run_id}")
+        return True
+
+    async def go_on(self, run_id: str) -> None:
+        """Begin the next segment of a paused run when nobody is waited for; without a place the sweep does it."""
+        if self.places.free and await self._is_ready(run_id):
+            with self.places.held() as place:
+                await self.begin(run_id, (AWAITING,), place)
+
+    async def _is_ready(self, run_id: str) -> bool:
+        run = await self._store.runs.get(run_id)
+        if run.status != AWAITING:
+            return False
+        return run.cancel_requested_at is not None or not await self._store.questions.pending(run_id=run_id, limit=1)
+
+    async def _drive(self, live: Live, place: Place) -> None:
+        """Execute a segment, and begin the next one if it was answered while it ran."""
+        ending: Ending | None = None
+        try:
+            ending = await self._coordinator.execute(live.segment)
+        except (FlexError, Fenced) as error:
+            _log.warning("run %s is let go: %s", live.segment.run_id, error)
+        finally:
+            del self.live[live.segment.run_id]
+            place.leave()
+            if ending is None:
+                await self._give_back(live)
+        try:
+            if ending is not None and ending.status == AWAITING:
+                await self.go_on(live.segment.run_id)
+        except FlexError as error:
+            _log.warning("run %s is left to the sweep: %s", live.segment.run_id, error)
+
+    async def _give_back(self, live: Live) -> None:
+        """Let anybody claim the run at once; when the store is away, the lease runs out by itself."""
+        await live.scene.story.flush()
+        try:
+            await self._store.leases.release(live.segment.run_id, live.segment.epoch)
+        except (FlexError, Fenced):
+            pass
+
+    def cancel(self, wish: Cancel) -> None:
+        """Let a run know that it is to stop, if it runs here."""
+        live = self.live.get(wish.run_id)
+        if live is not None:
+            live.ask_to_cancel(wish)
+
+    async def take_fires(self) -> None:
+        """Let the runs that run here know which policies are triggered by hand."""
+        for run_id, policy_id in await self._store.policies.fires(self._coordinator.owner):
+            live = self.live.get(run_id)
+            if live is not None and await self._take(live, policy_id):
+                live.scene.fire(policy_id)
+
+    async def _take(self, live: Live, policy_id: str) -> bool:
+        try:
+            return await self._store.policies.take(live.segment.run_id, live.segment.epoch, policy_id)
+        except Fenced:
+            return False
+
+    async def stop(self, grace_s: float) -> None:
+        """Give every run back; nodes that run have some seconds to end."""
+        for live in self.live.values():
+            live.scene.leave()
+        tasks = [live.task for live in self.live.values() if live.task is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace_s)
+            for task in late:
+                task.cancel()
+            await asyncio.wait(tasks)

@@ -31,5 +31,5 @@ def obeyed(runtime: str, source: str, latency_s: float) -> None:
     """Tell, inside a run of the runtime, that it has stopped, and how long after the wish."""
     inside = current()
     if inside is not None and inside.run.runtime == runtime and inside.run.is_open:
-        values = {a.FLEX_CANCEL_SOURCE: source, a.FLEX_CANCEL_LATENCY_MS: latency_s * 1000}
+        values = {a.FLEX_CANCEL_SOURCE: source, a.FLEX_CANCEL_LATENCY_MS: round(latency_s * 1000, 3)}
         RECORDER.fact(e.CANCEL_ACKNOWLEDGED, values)

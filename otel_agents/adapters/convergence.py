@@ -75,7 +75,9 @@ def run_started(operation: Operation, call: Call) -> None:
 def after_run(operation: Operation, call: Call, outcome: Any) -> str:
     """A run came to an end, or to a question."""
     run = call.self
-    RECORDER.set(operation, {**_sums(run), a.FLEX_RUN_REASON: outcome.reason})
+    RECORDER.set(operation, _sums(run))
+    if outcome.question is None:
+        RECORDER.set(operation, {a.FLEX_RUN_REASON: outcome.reason})
     if outcome.status == "failed":
         RECORDER.set(operation, {g.ERROR_TYPE: outcome.reason})
     if outcome.question is not None:

@@ -66,24 +66,31 @@ async def with_a_human(run: Run) -> Outcome:
     return await run.go()
 
 
-async def cancelled(run: Run) -> Outcome:
-    """Ask a run to stop while its first build waits."""
+class Stuck:
+    """A phase that never returns, and says when it was entered."""
+
+    def __init__(self) -> None:
+        self.entered = asyncio.Event()
+
+    async def __call__(self, turn: Turn) -> None:
+        self.entered.set()
+        await asyncio.Event().wait()
+
+
+async def cancelled(stuck: Stuck, run: Run) -> Outcome:
+    """Ask a run to stop, from another thread, while its build is stuck."""
     going = asyncio.ensure_future(run.go())
-    while run.status != "running" or not run.iterations:
-        await asyncio.sleep(0)
+    await stuck.entered.wait()
     with ThreadPoolExecutor(1) as pool:
         await asyncio.get_running_loop().run_in_executor(pool, run.cancel, "operator")
     return await going
-
-
-async def waits_for_ever(turn: Turn) -> None:
-    await asyncio.Event().wait()
 
 
 def everything() -> list[Any]:
     """Pass through all that a run can do; returns what can be compared."""
     asking = loop(gates=[Gate("tests", tests_pass), Gate("approval", approve)])
     paused = asyncio.run(with_a_human(asking.start(task())))
-    stopped = asyncio.run(cancelled(loop(build=waits_for_ever).start(task())))
+    stuck = Stuck()
+    stopped = asyncio.run(cancelled(stuck, loop(build=stuck).start(task())))
     failed = asyncio.run(loop(gates=[Gate("never", lambda turn: False)]).run(task(max_iterations=1)))
     return [(each.status, each.reason, len(each.iterations), each.delivery) for each in (paused, stopped, failed)]

@@ -25,7 +25,7 @@ def snapshot(turn: Turn) -> str:
     return f"kept {turn.iteration.results['build']}"
 
 
-def tests_pass(turn: Turn) -> tuple[bool, str]:
+def suite_passes(turn: Turn) -> tuple[bool, str]:
     return turn.iteration.number > 1, "two failed"
 
 
@@ -47,7 +47,7 @@ def approve(turn: Turn) -> bool:
 
 def loop(**changes: Any) -> Loop:
     """Return a loop that is green in its second iteration."""
-    gates = [Gate("tests", tests_pass), Gate("lint", lint)]
+    gates = [Gate("tests", suite_passes), Gate("lint", lint)]
     known = {"snapshot": snapshot, "feedback": feedback, "deliver": deliver, "clock": ticking(), "name": "patch"}
     return Loop(**{"build": build, "gates": gates, **known, **changes})
 
@@ -88,7 +88,7 @@ async def cancelled(stuck: Stuck, run: Run) -> Outcome:
 
 def everything() -> list[Any]:
     """Pass through all that a run can do; returns what can be compared."""
-    asking = loop(gates=[Gate("tests", tests_pass), Gate("approval", approve)])
+    asking = loop(gates=[Gate("tests", suite_passes), Gate("approval", approve)])
     paused = asyncio.run(with_a_human(asking.start(task())))
     stuck = Stuck()
     stopped = asyncio.run(cancelled(stuck, loop(build=stuck).start(task())))

@@ -14,7 +14,10 @@ from otel_agents.patching.table import Adapter
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An adapter that can be loaded from ``place``, ``module:NAME``. ``oldest`` and ``newest`` are tested: to the patch, to the minor."""
+    """An adapter that can be loaded from ``place``, ``module:NAME``; ``oldest`` and ``newest`` are tested versions.
+
+    The newest is named by its minor: a patch release of the framework is no news.
+    """
 
     name: str
     place: str
@@ -26,6 +29,7 @@ class Row:
 ADAPTERS: Final = (
     Row("threads", "otel_agents.patching.threads:THREADS", "", "3.11", "3.11"),
     Row("langgraph", "otel_agents.adapters.langgraph:ADAPTER", "langgraph", "1.0.2", "1.2"),
+    Row("flex", "otel_agents.adapters.flex:ADAPTER", "otel-agents", "0.1", "0.1"),
     Row("convergence", "otel_agents.adapters.convergence:ADAPTER", "otel-agents", "0.1", "0.1"),
     Row("gateway", "otel_agents.adapters.gateway:ADAPTER", "otel-agents", "0.1", "0.1"),
     Row("yolo", "otel_agents.adapters.yolo:ADAPTER", "otel-agents", "0.1", "0.1"),

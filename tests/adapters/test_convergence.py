@@ -16,7 +16,7 @@ from otel_agents.patching.apply import apply
 from otel_agents.recorder import RECORDER
 from otel_agents.runtime.convergence import Answer, Delivery, Gate, Loop, Turn
 from otel_agents.testing import Telemetry, capture
-from tests.adapters.converging import Stuck, approve, build, cancelled, loop, task, suite_passes, with_a_human
+from tests.adapters.converging import Stuck, approve, build, cancelled, loop, suite_passes, task, with_a_human
 from tests.adapters.watching import scraped, watched
 
 OF_PROCESS = ("yolo_cpu_usage_percent", "yolo_memory_usage_mb")

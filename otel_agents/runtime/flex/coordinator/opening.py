@@ -79,8 +79,15 @@ def _segment(run: RunRow, claimed: Claimed, envelope: TaskEnvelope) -> Segment:
 
 
 def _state(row: NodeRow, asked: Iterable[QuestionRow]) -> NodeState:
-    said = [each.text for each in asked if each.node_id == row.node_id and each.settled_at and each.text]
-    return NodeState(cast("NodeStatus", row.status), row.attempts, row.outputs, said[-1] if said else None)
+    settled = [each for each in asked if each.node_id == row.node_id and each.settled_at is not None]
+    said = [each.text for each in settled if each.text]
+    return NodeState(
+        status=cast("NodeStatus", row.status),
+        attempts=row.attempts,
+        outputs=row.outputs,
+        feedback=said[-1] if said else None,
+        is_approved=any(each.decision == "approved" for each in settled),
+    )
 
 
 def _as_changed(envelope: TaskEnvelope, asked: Iterable[QuestionRow]) -> TaskEnvelope:

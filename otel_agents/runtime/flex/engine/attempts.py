@@ -40,6 +40,7 @@ class Attempts:
         capability, state = self.registry.get(node.capability), scene.state(node.id)
         bundle = bundle_for(node, scene.envelope, scene.done)
         details = self.check(scene, node, "input", self.registry.input_schema(capability.id), bundle.facets)
+        details = tuple(each for each in details if not _is_approved(scene, node, each))
         if details:
             return Outcome(error=FlexError("node_failed", f"Node {node.id} was given what it does not take", details))
         limit, timeout_s = self.limit(scene, capability), self._timeout_s(scene, capability)
@@ -114,3 +115,11 @@ class Attempts:
         if asked_s is not None:
             return min(asked_s, MAX_BACKOFF_S)
         return min(capability.backoff_s * 2.0 ** (attempt - 1), MAX_BACKOFF_S) * (1 + self.clock.chance()) / 2
+
+
+def _is_approved(scene: Scene, node: PlanNode, detail: Detail) -> bool:
+    """Tell whether what is wrong with an input is in an output that a human took as it is: his word stands."""
+    sources = node.inputs.get(detail.path.partition("/")[2].partition("/")[0], ())
+    return bool(sources) and all(
+        source.node in scene.nodes and scene.nodes[source.node].is_approved for source in sources
+    )

@@ -44,6 +44,7 @@ def as_outputs(value: object, names: tuple[str, ...]) -> object:
 
 def _approved(scene: Scene, node_id: str, answer: Answer) -> None:
     state = scene.state(node_id)
+    state.is_approved = True
     if state.status == "executed":
         nodes.complete(scene, node_id)
     elif state.status == "paused" and state.outputs is not None:

@@ -23,12 +23,19 @@ NodeStatus = Literal["pending", "running", "executed", "completed", "paused", "f
 
 @dataclass
 class NodeState:
-    """How far a node is; `attempts` counts those that began."""
+    """How far a node is.
+
+    Attributes:
+        attempts: How many began.
+        feedback: What a human said that should be different.
+        is_approved: Whether a human took its output as it is, be it valid or not.
+    """
 
     status: NodeStatus = "pending"
     attempts: int = 0
     outputs: Mapping[str, Any] | None = None
     feedback: str | None = None
+    is_approved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ Work = Callable[[Connection], Result]
 READERS: Final = 4
 BUSY_S: Final = 10  # how long a writer waits for the writer of another process
 CONNECT_S: Final = 5
-ATTEMPTS: Final = 3
+PAUSES_S: Final = (0.02, 0.1, 0.5)  # before a write that was in the way of another is tried again
 CONTENDED: Final = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock timeout: nothing was written
 DRIVERS: Final = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "sqlite": "sqlite+pysqlite"}
 
@@ -93,8 +93,9 @@ class Database:
     async def _settle(self, batch: list[_Waiting]) -> None:
         """Commit a batch; when a job of it raises, half by half, so that only that job fails."""
         ending = await self._together(batch)
-        for _ in range(ATTEMPTS - 1):
+        for pause_s in PAUSES_S:
             if len(batch) == 1 and isinstance(ending, _ContendedError):
+                await asyncio.sleep(pause_s)  # else we would be in the way again before the other is through
                 ending = await self._together(batch)
         if isinstance(ending, list):
             for one, result in zip(batch, ending, strict=True):

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from otel_agents.runtime.flex.store import Store
-from tests.postgres import postgres, postgres_url  # noqa: F401 - fixtures
 from tests.runtime.flex.store.making import Clock
 
 

@@ -196,4 +196,5 @@ async def test_the_victim_of_a_deadlock_is_done_again(postgres_url) -> None:
         for database in databases:
             await database.close()
 
-    assert (done, len(attempts), rows) == (["a", "b"], 3, [("a", 2), ("b", 2)])
+    assert [*done, *rows] == ["a", "b", ("a", 2), ("b", 2)]
+    assert len(attempts) >= 3

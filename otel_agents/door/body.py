@@ -9,6 +9,18 @@ class TooLarge(Exception):  # noqa: N818  # a limit reached, raised through an a
     """The body has more bytes than it may."""
 
 
+async def pass_over(receive: Receive, limit: int) -> None:
+    """Receive what is left of a body, up to some bytes, and keep nothing.
+
+    A client that still sends when the connection is closed sees it broken, and never the answer.
+    """
+    is_open = True
+    while is_open and limit > 0:
+        message = await receive()
+        limit -= len(message.get("body", b""))
+        is_open = message.get("more_body", False)
+
+
 class Body:
     """Receives for an app, and raises when the body gets too large: only counting tells how long a chunked one is."""
 
@@ -23,6 +35,10 @@ class Body:
     def is_too_large(self) -> bool:
         """Whether more came than may come."""
         return self._size > self._limit
+
+    async def rest(self) -> Message:
+        """Receive what nobody counts any more."""
+        return await self._receive()
 
     async def __call__(self) -> Message:
         """Receive.

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Final
 
 from otel_agents.door import login
-from otel_agents.door.body import Body, TooLarge
+from otel_agents.door.body import Body, TooLarge, pass_over
 from otel_agents.door.hosts import is_for_us, is_from_us, is_loopback
 from otel_agents.door.replies import JSON, Reply, refusal
 from otel_agents.door.secret import CARRIER, PROTOCOL, Secret
@@ -15,6 +15,7 @@ from otel_agents.door.visit import App, Message, Receive, Scope, Send, Visit
 
 OPEN_PATHS: Final = ("/health/live", "/health/ready")
 MAX_BODY: Final = 1_048_576
+PASSED_OVER: Final = 16_777_216  # of a body that is refused
 MAX_CONNECTIONS: Final = 256
 RETRY_AFTER_S: Final = 2
 DIGITS: Final = re.compile("[0-9]{1,18}")
@@ -78,6 +79,8 @@ class Door:
         visit, outgoing = Visit(scope), Outgoing(send)
         reply = await self._reply(visit, receive)
         if reply is not None:
+            if reply is self._too_large:
+                await pass_over(receive, PASSED_OVER)
             await reply.give(scope, outgoing)
         else:
             await self._let_in(visit, Body(receive, self._max_body), outgoing)
@@ -125,6 +128,7 @@ class Door:
             self._connections -= 1
         if body.is_too_large and not outgoing.is_started:
             outgoing.body = None
+            await pass_over(body.rest, PASSED_OVER)
             await self._too_large.give(visit.scope, outgoing)
 
 

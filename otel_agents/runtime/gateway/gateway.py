@@ -169,6 +169,7 @@ class Gateway:
         try:
             for earlier in run.before:
                 await awaited(earlier.over.wait(), run.cancellation)
+            run.cancellation.check()
             run.reply = await self.invoke(run)
             run.session.history.append(Turn(run.text, run.reply))
             ending = "completed"

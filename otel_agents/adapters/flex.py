@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from otel_agents import guard, questions
+from otel_agents.content import type_name
 from otel_agents.lineage import current_open
 from otel_agents.operation import CANCELLED, OK, PAUSED, Identity, Operation
 from otel_agents.patching.table import Adapter, Call, Patch, Start
@@ -69,7 +70,7 @@ def before_obeyed(call: Call) -> None:
 def before_note(call: Call) -> None:
     """The run says something; policies of the caller may have worded it, so it is content."""
     message = {a.FLEX_MESSAGE: call.argument("message")} if RECORDER.capture.on else {}
-    RECORDER.fact(e.LOG, message)
+    RECORDER.fact(e.LOG, {**_of(call.argument("node")), **message})
 
 
 # Plans
@@ -111,11 +112,10 @@ def before_node(call: Call) -> Start:
     """A node is executed, with all its attempts."""
     node = call.argument("node")
     values: dict[str, object] = {
-        a.FLEX_NODE_ID: node.id,
+        **_of(node),
         a.FLEX_NODE_KIND: node.kind,
         a.FLEX_NODE_LABEL: node.label,
         a.FLEX_NODE_ATTEMPT: 1,
-        a.FLEX_FACET_PROVENANCE: node.provenance,
         a.FLEX_FACET_INPUT: _facets(node.provenance, "input"),
         a.FLEX_FACET_OUTPUT: _facets(node.provenance, "output"),
     }
@@ -137,7 +137,7 @@ def before_attempt_failed(call: Call) -> None:
     node.put(a.FLEX_NODE_ATTEMPT, attempt if is_last else attempt + 1)
     if not is_last:
         error = call.argument("error")
-        values = {a.FLEX_NODE_ATTEMPT: attempt, ERROR_TYPE: type(error).__name__}
+        values = {a.FLEX_NODE_ATTEMPT: attempt, ERROR_TYPE: type_name(error)}
         RECORDER.fact(e.NODE_ERROR, {**values, a.FLEX_ERROR_MESSAGE: str(error)})
         RECORDER.fact(e.NODE_RETRY, values)
 
@@ -146,8 +146,9 @@ def before_attempt_failed(call: Call) -> None:
 
 
 def before_policy(call: Call) -> Start:
-    """A policy that applies is acted on."""
-    return Start(call.argument("policy").id, {a.FLEX_POLICY_TRIGGER: call.argument("trigger")})
+    """A policy that applies is acted on: about a node, or about the run."""
+    values = {**_of(call.argument("node")), a.FLEX_POLICY_TRIGGER: call.argument("trigger")}
+    return Start(call.argument("policy").id, values)
 
 
 def after_policy(policy: Operation, call: Call, action: Any) -> None:
@@ -193,6 +194,17 @@ def _about(question: Any) -> dict[str, object]:
         a.FLEX_NODE_ID: question.node_id,
         a.FLEX_CAPABILITY_ID: question.capability_id,
         a.FLEX_FACET_PROVENANCE: question.provenance,
+    }
+
+
+def _of(node: Any) -> dict[str, object]:
+    """Return what facts say of the node that they are about."""
+    if node is None:
+        return {}
+    return {
+        a.FLEX_NODE_ID: node.id,
+        a.FLEX_CAPABILITY_ID: node.capability,
+        a.FLEX_FACET_PROVENANCE: node.provenance,
     }
 
 

@@ -77,8 +77,15 @@ def _yolo() -> object:
     return example()
 
 
+def _flex() -> object:
+    from tests.adapters.flexing import example
+
+    return example()
+
+
 PROGRAMS: dict[str, Callable[[], object]] = {
     "langgraph": _langgraph,
+    "flex": _flex,
     "threads": _threads,
     "convergence": _convergence,
     "yolo": _yolo,

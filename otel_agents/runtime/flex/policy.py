@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from otel_agents.runtime.flex.condition import Condition, ConditionError
 from otel_agents.runtime.flex.envelope import Action, Policy, Selector, TriggerKind
+from otel_agents.runtime.flex.plan import PlanNode
 
 MAX_REPLANS: Final = 5
 """How often one run makes another plan, whatever its policies say."""
@@ -109,7 +110,7 @@ class Ruled(Protocol):
 class Policies:
     """Acts on policies that match. One call is one decision, which an observer sees."""
 
-    async def act(self, policy: Policy, trigger: TriggerKind, scene: Ruled) -> Action:
-        """Count the policy as acted on, and return what is to be done."""
+    async def act(self, policy: Policy, trigger: TriggerKind, scene: Ruled, node: PlanNode | None = None) -> Action:
+        """Count the policy as acted on, and return what is to be done about the run, or about a node."""
         scene.book.fired[policy.id] += 1
         return policy.action

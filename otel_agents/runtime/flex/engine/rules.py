@@ -41,7 +41,7 @@ class Rules:
         decided = False
         for policy in matches.policies:
             if only in (None, policy.id):
-                action = await self._policies.act(policy, kind, scene)
+                action = await self._policies.act(policy, kind, scene, node)
                 _tell(scene, policy, kind, node)
                 await self._perform(scene, policy, node)
                 decided |= action.type != "emit"

@@ -4,7 +4,7 @@
     python app.py --window channel --runs 300      # much of one kind: messages over channels ...
     python app.py --window gateway --runs 300      # ... or calls, some of which are cancelled
 
-No key and no network needed: small functions play the agents. The same seed makes the same day.
+No key and no network needed: small functions play the agents. The same seed sends the same messages and calls.
 """
 
 from __future__ import annotations

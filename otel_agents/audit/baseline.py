@@ -127,11 +127,13 @@ class Baseline:
         q = self.quality
         if self.count:
             return
+        files = f"{q.files} file" if q.files == 1 else f"{q.files} files"
         if self.outside:
             raise Unusable(f"none of the {self.outside} records is in the window that was asked for")
         if q.lines:
-            raise Unusable(f"there is no audit record in {q.files} files: {q.broken} of {q.lines} lines are no JSON")
-        raise Unusable(f"there is nothing in {q.files} {'file' if q.files == 1 else 'files'}")
+            told = f"{q.broken} of {q.lines} lines are no JSON objects, {q.unknown} are no records"
+            raise Unusable(f"there is no audit record in {files}: {told}")
+        raise Unusable(f"there is nothing in {files}")
 
 
 def summarize(paths: Iterable[Path], window: Window | None = None) -> Baseline:

@@ -57,5 +57,6 @@ class Kept(Generic[T]):
 
 
 def _hash(name: str | None) -> int:
-    text = "\0" if name is None else name
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES).digest(), "big")
+    if name is None:
+        return 0  # always kept
+    return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES).digest(), "big")

@@ -36,7 +36,7 @@ def _written(text: str) -> int | None:
         ms = round(known.timestamp() * MS)
     except (ValueError, OverflowError):
         return None
-    return ms if ms >= 0 else None
+    return ms if 0 <= ms <= LATEST_MS else None
 
 
 def span(text: str) -> int | None:

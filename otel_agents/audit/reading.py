@@ -57,7 +57,10 @@ CHECKS: Final[Mapping[str, Callable[[object], bool]]] = {
     "integer": lambda value: _number(value) and isinstance(value, int),
     "number or null": lambda value: value is None or _number(value),
 }
-FIELDS: Final = {row.name: tuple((each.name, CHECKS[each.type]) for each in (*ENTRY, *row.fields)) for row in RECORDS}
+FIELDS: Final = {
+    row.name: tuple((each.name, CHECKS.get(each.name, CHECKS[each.type])) for each in (*ENTRY, *row.fields))
+    for row in RECORDS
+}
 # Types had no name in the oldest logs; a record is known by a field that no other type has.
 TELLING: Final = {own.name: row.name for row in RECORDS for own in row.fields}
 

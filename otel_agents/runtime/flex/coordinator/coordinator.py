@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping
@@ -38,6 +39,7 @@ from otel_agents.runtime.flex.store import (
 
 NAME: Final = "flex"
 ACTIVE: Final = (QUEUED, RUNNING)
+_log = logging.getLogger("otel_agents.flex")
 
 
 class Coordinator:
@@ -72,9 +74,8 @@ class Coordinator:
         Args:
             grace_s: Seconds that nodes have to end by themselves.
         """
-        self.running.places.is_closed = True
-        await self._keeping.stop()
         await self.running.stop(grace_s)
+        await self._keeping.stop()
 
     async def accept(self, envelope: TaskEnvelope, idempotency_key: str | None = None) -> Accepted:
         """Store a run and begin it.
@@ -98,7 +99,10 @@ class Coordinator:
             run_id, is_new = await self.store.runs.create(new, idempotency_key=idempotency_key)
             if not is_new:
                 return Accepted(run_id, (await self.store.runs.get(run_id)).correlation_id, is_new=False)
-            await self.running.begin(run_id, (QUEUED,), place)
+            try:
+                await self.running.begin(run_id, (QUEUED,), place)
+            except FlexError as error:  # it is stored, so it will be executed: by the sweep of any process
+                _log.warning("run %s begins later: %s", run_id, error)
             return Accepted(run_id, new.correlation_id, is_new=True)
 
     async def execute(self, segment: Segment) -> Ending:

@@ -109,6 +109,7 @@ class Execution:
         payload |= {"output": ending.output} if ending.status == "completed" else {}
         took_ms = round((self._clock.monotonic() - self._began_s) * MS, 3)
         frame = story.frame("complete", status=ending.status, duration_ms=took_ms, payload=payload)
+        self._live.end()
         await story.write(
             lambda: story.store.runs.finish(
                 frame, story.epoch, ending.status, reason=ending.reason, error=error, output=ending.output

@@ -53,10 +53,11 @@ class Places:
 
 
 class Place:
-    """One place; whoever keeps it leaves it once."""
+    """One place; whoever keeps it leaves it, once or more often."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
+        self._is_left = False
         self.is_kept = False
 
     def keep(self) -> Place:
@@ -66,4 +67,6 @@ class Place:
 
     def leave(self) -> None:
         """Give it back."""
-        self._places.left()
+        if not self._is_left:
+            self._is_left = True
+            self._places.left()

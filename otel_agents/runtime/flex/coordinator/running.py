@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from otel_agents.runtime.flex.coordinator.opening import Claimed, open_segment
 from otel_agents.runtime.flex.coordinator.places import Place, Places
@@ -16,6 +16,8 @@ from otel_agents.runtime.flex.store import AWAITING, Cancel, Fenced
 if TYPE_CHECKING:  # the coordinator runs segments
     from otel_agents.runtime.flex.coordinator.coordinator import Coordinator
 
+OPENING_S: Final = 0.1
+"""How long to wait for a run that is just being opened."""
 _log = logging.getLogger("otel_agents.flex")
 
 
@@ -41,6 +43,7 @@ class Running:
 
     async def begin(self, run_id: str, from_statuses: Collection[str], place: Place) -> bool:
         """Claim a run and begin a segment of it; whether it was to be had."""
+        await self._gone(run_id)
         if run_id in self.known:
             return False
         settings = self._coordinator.settings
@@ -51,11 +54,18 @@ class Running:
                 return False
             claimed = Claimed(run_id, epoch, was_paused=AWAITING in from_statuses)
             live = await open_segment(claimed, self._store, self._coordinator.clock, settings.lease_s)
+            live.place = place.keep()
             self.live[run_id] = live
         finally:
             self._opening.discard(run_id)
-        live.task = asyncio.create_task(self._drive(live, place.keep()), name=f"flex-run-{run_id}")
+        live.task = asyncio.create_task(self._drive(live), name=f"flex-run-{run_id}")
         return True
+
+    async def _gone(self, run_id: str) -> None:
+        """Wait for a segment whose last frame may be seen already, while we have not heard that it is stored."""
+        live = self.live.get(run_id)
+        if live is not None and live.is_ending and live.task is not None:
+            await asyncio.wait([live.task])
 
     async def go_on(self, run_id: str) -> None:
         """Begin the next segment of a paused run when nobody is waited for; without a place the sweep does it."""
@@ -69,7 +79,7 @@ class Running:
             return False
         return run.cancel_requested_at is not None or not await self._store.questions.pending(run_id=run_id, limit=1)
 
-    async def _drive(self, live: Live, place: Place) -> None:
+    async def _drive(self, live: Live) -> None:
         """Execute a segment, and begin the next one if it was answered while it ran."""
         ending: Ending | None = None
         try:
@@ -78,7 +88,7 @@ class Running:
             _log.warning("run %s is let go: %s", live.segment.run_id, error)
         finally:
             del self.live[live.segment.run_id]
-            place.leave()
+            live.end()
             if ending is None:
                 await self._give_back(live)
         try:
@@ -116,11 +126,27 @@ class Running:
 
     async def stop(self, grace_s: float) -> None:
         """Give every run back; nodes that run have some seconds to end."""
+        self.places.is_closed = True
+        try:
+            async with asyncio.timeout(grace_s):
+                while self.known:
+                    await self._leave()
+        except TimeoutError:
+            pass
+        tasks = self._tasks()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _leave(self) -> None:
+        """Let no run start a further node, and wait until one has ended."""
         for live in self.live.values():
             live.scene.leave()
-        tasks = [live.task for live in self.live.values() if live.task is not None]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace_s)
-            for task in late:
-                task.cancel()
-            await asyncio.wait(tasks)
+        if self.live:
+            await asyncio.wait(self._tasks(), return_when=asyncio.FIRST_COMPLETED, timeout=OPENING_S)
+        else:
+            await asyncio.sleep(OPENING_S)
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [live.task for live in self.live.values() if live.task is not None]

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from otel_agents.runtime.flex.coordinator.places import Place
 from otel_agents.runtime.flex.engine import Scene
 from otel_agents.runtime.flex.envelope import TaskEnvelope
 from otel_agents.runtime.flex.hitl import Answer, Question
@@ -72,14 +73,24 @@ class Live:
     Attributes:
         answered: What humans decided since the segment before.
         cancel: Done when somebody wants the run cancelled.
+        place: Which of the places of this process it takes.
         task: What drives the segment.
+        is_ending: Whether its last frame is about to be stored.
     """
 
     segment: Segment
     scene: Scene
     answered: tuple[tuple[Question, Answer], ...] = ()
     cancel: asyncio.Future[Cancel] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    place: Place | None = None
     task: asyncio.Task[None] | None = None
+    is_ending: bool = False
+
+    def end(self) -> None:
+        """Make room: from now on the last frame may be seen."""
+        self.is_ending = True
+        if self.place is not None:
+            self.place.leave()
 
     def ask_to_cancel(self, wish: Cancel) -> None:
         """Let the segment know that it is to stop; only the first wish counts."""

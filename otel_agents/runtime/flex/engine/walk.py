@@ -53,7 +53,7 @@ class Walk:
         if is_fresh:
             await self._engine.rules.consult(scene, "onStart")
         for node in scene.graph.nodes:
-            if scene.state(node.id).status == "executed":
+            if scene.state(node.id).status == "executed" and not scene.is_asked(node.id):
                 await self._landed(node)
 
     async def _in_time(self, work: Awaitable[None]) -> None:

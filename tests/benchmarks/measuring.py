@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -76,6 +77,17 @@ def compare(
     ratios = [a / b for a, b in zip(ours, base, strict=True)]
     low, _, high = statistics.quantiles(ratios, n=4)
     return Row(group, name, statistics.median(ratios), low, high, goal, note)
+
+
+def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+    """Return between which two values the true median lies, by their ranks: nothing is supposed of the distribution.
+
+    Of n independent values, the number below the true median is that of heads in n throws of a coin.
+    """
+    ordered, n = sorted(values), len(values)
+    chances = [math.comb(n, rank) / 2**n for rank in range(n)]
+    below = max((rank for rank in range(n // 2) if sum(chances[: rank + 1]) <= (1 - confidence) / 2), default=0)
+    return ordered[below], ordered[n - 1 - below]
 
 
 def micros(spent: Sequence[float], calls: int) -> str:

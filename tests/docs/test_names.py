@@ -18,6 +18,7 @@ import otel_agents
 from otel_agents.bus.event import Event, next_id
 from otel_agents.config import SETTINGS
 from otel_agents.recording import fields
+from otel_agents.runtime import yolo
 from otel_agents.scopes import KEYWORDS, Handle
 from otel_agents.semconv import export
 from otel_agents.semconv.agents import OURS
@@ -42,9 +43,10 @@ THEIRS = {
     "after_model", "astream_events", "before_model", "can_jump_to", "create_agent", "interrupt_after",
     "interrupt_before", "jump_to", "logger_provider", "meter_provider", "run_name", "tracer_provider",
     "wrap_model_call", "wrap_tool_call", "write_todos", "force_flush", "event_name", "metrics_exporter",
+    "histogram_quantile",
 }  # fmt: skip
 # Names of ours that stand in no table of ours: the package, the database table, the logger, the key of metadata.
-OTHERS = {"otel_agents", "otel_agents_pauses", "otel_agents.events", "otel_agents.kind"}
+OTHERS = {"otel_agents", "otel_agents_pauses", "yolo_team", "otel_agents.events", "otel_agents.kind"}
 
 
 def _code(page: Path) -> Iterator[str]:
@@ -80,6 +82,19 @@ def _event() -> Event:
     texts = {field: "x" for field in Event._fields if field not in ("withheld", "place")}
     return Event(**{**texts, "id": next_id(), "timestamp_ns": 0, "plan_version": 1, "duration_ms": 1.0,
                     "facet_provenance": {}, "payload": {}})  # type: ignore[arg-type]  # fmt: skip
+
+
+def _team() -> set[str]:
+    """Return the names of the team of agents: members and parameters; and those of the older methods in their table."""
+    public = [getattr(yolo, each) for each in yolo.__all__]
+    found = {*yolo.__all__, *(each for made in public for each in dir(made)), *yolo.errors.SEVERITIES}
+    functions = [each for made in public if isinstance(made, type) for each in (made, *vars(made).values())]
+    for function in filter(callable, functions):
+        try:
+            found |= {*inspect.signature(function).parameters}
+        except ValueError:  # of C
+            continue
+    return found | set(re.findall(r"^\| `(\w+)` \|", read(ROOT / "docs/reference/older-names.md"), re.MULTILINE))
 
 
 def _python() -> set[str]:
@@ -143,7 +158,7 @@ def test_single_names_exist(page: Path) -> None:
     words = [word for code in CODE.findall(_written(page)) for word in re.split(r"[^\w.]+", code)]
     named = [word for word in words if SNAKE.fullmatch(word) or CAMEL.fullmatch(word)]
 
-    assert _unknown(named, _vocabulary(), _payloads(), _python(), THEIRS, OTHERS) == []
+    assert _unknown(named, _vocabulary(), _payloads(), _python(), _team(), THEIRS, OTHERS) == []
 
 
 def test_an_unknown_name_would_be_seen() -> None:

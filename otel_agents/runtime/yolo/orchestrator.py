@@ -157,7 +157,8 @@ class Orchestrator:
     def allow(self, turn: Turn, ask: Ask) -> None:
         """Count in what an agent asks for; raises SafetyBlockedError when a limit forbids it."""
         self._permit(turn.workflow, turn.member, ask)
-        self._roster.become(turn.member, a.ACTIVE)
+        if turn.member.status == a.BLOCKED:
+            self._roster.become(turn.member, a.ACTIVE)
 
     # State
 
@@ -168,13 +169,7 @@ class Orchestrator:
             StateError: A task is no JSON data.
             OSError: The file cannot be written.
         """
-        workflows = (*self._unfinished.values(), *self._running.values())
-        state = {
-            "mode": self.mode,
-            "workflows": [each.as_dict() for each in workflows],
-            "contexts": {member.name: member.context.as_list() for member in self._roster.members()},
-        }
-        return await self._store.save(state)
+        return await self._store.save(self._state)
 
     async def load(self, *, backup: bool = False) -> list[str]:
         """Take over contexts, mode and unfinished workflows from the state file; returns the ids of the workflows.
@@ -202,6 +197,14 @@ class Orchestrator:
         return self.unfinished
 
     # Inside
+
+    def _state(self) -> dict[str, Any]:
+        workflows = (*self._unfinished.values(), *self._running.values())
+        return {
+            "mode": self.mode,
+            "workflows": [each.as_dict() for each in workflows],
+            "contexts": {member.name: member.context.as_list() for member in self._roster.members()},
+        }
 
     def _require_all(self, workflow: Workflow) -> None:
         for step in (workflow.agent, *workflow.steps):

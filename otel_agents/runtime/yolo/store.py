@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 from otel_agents.runtime.yolo.errors import StateError
@@ -19,11 +20,11 @@ class Store:
         self._turn = asyncio.Lock()
         self._saved = ""
 
-    async def save(self, state: dict[str, Any]) -> int:
-        """Save a state that is not as it was saved last; returns the bytes written."""
+    async def save(self, state: Callable[[], dict[str, Any]]) -> int:
+        """Save what the state is now, unless it is as it was saved last; returns the bytes written."""
         if self._file is None:
             return 0
-        text = _as_text(state)
+        text = _as_text(state())
         async with self._turn:
             if text == self._saved:
                 return 0

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+
+from otel_agents.adapters.yolo import ADAPTER
+from otel_agents.patching.apply import apply
+from otel_agents.testing import capture
+from tests.benchmarks.crew import ROLES, team, told
+from tests.benchmarks.measuring import interval
+
+
+def test_the_team_that_is_measured_does_what_is_said():
+    """Each role takes its turn and hands on to the next, whether it is watched or tells by hand."""
+    with capture() as telemetry:
+        applied = apply(ADAPTER)
+        asyncio.run(team(0).run("crew", steps=ROLES[:1]))
+        applied.undo()
+        zero_code = telemetry.tree()
+        telemetry.reset()
+        told(0)
+
+    turns = [f"  node {role} (agent): ok" for role in ROLES]
+    handoffs = [f"  handoff {role}: ok" for role in ROLES[1:]]
+    assert zero_code == telemetry.tree() == [
+        "run crew: ok", turns[0], *(line for pair in zip(handoffs, turns[1:], strict=True) for line in pair)
+    ]  # fmt: skip
+
+
+def test_the_interval_of_a_median_is_by_ranks():
+    """Of 60 values it lies between the 22nd and the 39th; of few values it is all of them."""
+    assert interval([float(value) for value in range(60, 0, -1)]) == (22, 39)
+    assert interval([3.0, 1.0, 2.0]) == (1, 3)
+
+
+def test_the_interval_holds_the_median_as_often_as_it_says():
+    """Of many samples of a skewed distribution, no less than 95% have the true median in it, and not all."""
+    chance = random.Random(1)
+    held = 0
+    for _ in range(2000):
+        low, high = interval([chance.expovariate(1) for _ in range(31)])
+        held += low <= math.log(2) <= high
+
+    assert 0.95 <= held / 2000 < 0.98

@@ -87,6 +87,7 @@ async def test_every_frame_is_one_event_one_record_and_one_step(telemetry: Telem
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 async def test_so_it_is_of_many_runs_at_once(telemetry: Telemetry) -> None:
     """Two hundred and more runs side by side in one process: nothing is lost, and nothing is told twice."""
     async with at_work(max_runs=400) as coordinator:
@@ -187,7 +188,7 @@ async def test_an_error_is_recorded_once_where_it_happened(telemetry: Telemetry)
     assert red == {"flex.node dig": "StatusCode.ERROR", "flex.run flex": "StatusCode.ERROR"}
     run = telemetry.span("flex.run flex")
     assert run.attributes is not None
-    assert run.attributes["error.type"].endswith("CapabilityError")  # type: ignore[union-attr]
+    assert str(run.attributes["error.type"]).endswith(".CapabilityError")
     assert run.attributes["flex.run.reason"] == "node_failed"
 
 

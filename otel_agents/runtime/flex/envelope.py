@@ -163,13 +163,17 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Instructions = Annotated[tuple[Text, ...], Field(max_length=50, strict=False), BeforeValidator(_as_list)]
+Instructions = Annotated[
+    tuple[Text, ...],
+    Field(max_length=50, strict=False),
+    BeforeValidator(_as_list, json_schema_input_type=Text | tuple[Text, ...]),
+]
 
 
 class TaskEnvelope(_Part):
     """A task: what to do, from what, within which limits and in which shape the answer is wanted."""
 
-    objective: Text
+    objective: Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=r"\S")]
     inputs: dict[str, Any] = Field(default_factory=dict)
     constraints: Constraints = Constraints()
     policies: Policies = Policies()

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-MAX_STEPS: Final = 100_000
+MAX_STEPS: Final = 50_000
 """Keywords looked at in one validation; ten items of a list count as one."""
 PATTERN_S: Final = 0.1
 """Seconds that one regular expression may look at one text."""
@@ -77,7 +77,21 @@ def _additional_properties(validator: Any, rule: Any, value: Any, schema: Any) -
     named, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
     for key in value:
         if key not in named and not any(_matches(pattern, key) for pattern in patterns):
-            yield from validator.descend(value[key], rule, path=key)
+            yield from _inside(validator, value[key], rule, key)
+
+
+def _inside(validator: Any, value: Any, rule: Any, key: str) -> Iterator[ValidationError]:
+    """Descend; for a schema that is `false` the library forgets where it was."""
+    if rule is False:
+        yield ValidationError("", path=[key])
+    else:
+        yield from validator.descend(value, rule, path=key)
+
+
+def _required(validator: Any, names: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+    """Tell once of all that is missing, where the library tells of each."""
+    if validator.is_type(value, "object") and not all(name in value for name in names):
+        yield ValidationError("")
 
 
 def _unique_items(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
@@ -114,6 +128,7 @@ _OWN: Final = {
     "pattern": _pattern,
     "patternProperties": _pattern_properties,
     "additionalProperties": _additional_properties,
+    "required": _required,
     "uniqueItems": _unique_items,
 }
 BoundedValidator: Final[Any] = extend(  # type: ignore[no-untyped-call]

@@ -87,7 +87,7 @@ class Schema:
 
 def _saying(error: ValidationError | SchemaError) -> str:
     keyword, wanted = str(error.validator), cast("Any", error.validator_value)
-    if wanted is False or error.validator is None:  # the latter: a schema that is `false`
+    if wanted is False or not isinstance(error.validator, str):  # the latter: a schema that is `false`
         return "is not allowed here"
     if keyword == "required":
         wanted = [name for name in wanted if name not in cast("Any", error.instance)]

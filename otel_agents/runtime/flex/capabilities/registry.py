@@ -99,9 +99,6 @@ class Registry:
     def __iter__(self) -> Iterator[Capability]:
         return iter(self._capabilities.values())
 
-    def __len__(self) -> int:
-        return len(self._capabilities)
-
     @property
     def facets(self) -> Mapping[str, Facet]:
         """All facets by name."""

@@ -174,7 +174,7 @@ def _facets(body: bytes) -> Mapping[str, Any]:
     try:
         choice = json.loads(body)["choices"][0]
         content = choice["message"].get("content")
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise CapabilityError("The answer is no chat completion") from None
     if not isinstance(content, str):
         raise CapabilityError("The model refused to answer", retryable=False)

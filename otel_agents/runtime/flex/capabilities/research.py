@@ -40,13 +40,13 @@ def research(task: Task) -> Mapping[str, Any]:
     facets = task.bundle.facets
     objective, inputs = facets["objective"], facets.get("inputs", {})
     said = [*texts(named(inputs, "tone")), *texts(named(facets.get("constraints", {}), "tone"))]
-    topic = " ".join(texts(named(inputs, "topic"))) or topic_of(objective)
-    facts = list(dict.fromkeys(sentence(fact) for fact in _facts(objective, inputs)))[:MAX_FACTS]
-    audience = ", ".join(texts(named(inputs, "audience"))) or audience_of(objective) or EVERYONE
+    topic = phrase(" ".join(texts(named(inputs, "topic"))) or topic_of(objective)) or objective
+    facts = [fact for fact in dict.fromkeys(map(sentence, _facts(objective, inputs))) if fact][:MAX_FACTS]
+    audience = ", ".join(texts(named(inputs, "audience"))) or audience_of(objective) or ""
     found = {
-        "topic": phrase(topic),
-        "facts": facts or [sentence(topic)],
-        "audience": phrase(audience),
+        "topic": topic,
+        "facts": facts or [sentence(topic) or topic],
+        "audience": phrase(audience) or EVERYONE,
         "tone": tone_of([*said, *facets.get("special_instructions", ()), objective]),
         "keywords": _keywords(topic, facts, inputs),
         "callToAction": _call_to_action(inputs),

@@ -75,11 +75,14 @@ class _Builder:
         return build(rule, value, scopes)
 
     def _branch(self, rest: Rule, branches: Sequence[object], known_here: tuple[Any, Sequence[Scope]]) -> Any:
-        """Return what the first branch makes that the whole then takes, else what the first one makes."""
+        """Return what the first branch makes that is then valid, those of the value's own type first.
+
+        If none is, what the first of them makes.
+        """
         value, scopes = known_here
         first: Any = NOTHING
-        for branch in branches[:MAX_BRANCHES]:
-            rule = _merged([rest, self._flat(branch)])
+        rules = [_merged([rest, self._flat(branch)]) for branch in branches[:MAX_BRANCHES]]
+        for rule in sorted(rules, key=lambda each: _type(each, value) != _PYTHON.get(type(value))):
             made = self._build(rule, value, scopes)
             first = made if first is NOTHING else first
             if not self._schema.part(rule).details(made):

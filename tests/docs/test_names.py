@@ -16,9 +16,13 @@ import pytest
 
 import otel_agents
 from otel_agents.bus.event import Event, next_id
+from otel_agents.bus.projections import ENDINGS, STARTED
 from otel_agents.config import SETTINGS
 from otel_agents.recording import fields
-from otel_agents.runtime import yolo
+from otel_agents.runtime import convergence, gateway, yolo
+from otel_agents.runtime.convergence import STRATEGIES
+from otel_agents.runtime.gateway.calls import METHODS
+from otel_agents.runtime.gateway.rules import REASONS
 from otel_agents.scopes import KEYWORDS, Handle
 from otel_agents.semconv import export
 from otel_agents.semconv.agents import OURS
@@ -97,6 +101,22 @@ def _team() -> set[str]:
     return found | set(re.findall(r"^\| `(\w+)` \|", read(ROOT / "docs/reference/older-names.md"), re.MULTILINE))
 
 
+def _iterating() -> set[str]:
+    """Return the names of converging runs and of the gateway: members and parameters, strategies, reasons, calls."""
+    public = [getattr(module, each) for module in (convergence, gateway) for each in module.__all__]
+    found = {*convergence.__all__, *gateway.__all__, *(each for made in public for each in dir(made))}
+    found |= {*STRATEGIES, *REASONS, *METHODS, "no_progress", *re.findall(r'GatewayError\("(\w+)"', _source(gateway))}
+    found |= {parameter for made in (convergence.Loop, gateway.Gateway, gateway.Rule)
+              for parameter in inspect.signature(made).parameters}  # fmt: skip
+    found |= {row.name for row in (STARTED, *ENDINGS)} | {*re.findall(r"\w+", OURS["flex.run.metrics"].brief)}
+    return found | {"stop_command", "call_later"}
+
+
+def _source(package: typing.Any) -> str:
+    """Return the text of all modules of a package."""
+    return "".join(path.read_text() for path in sorted(Path(package.__file__).parent.glob("*.py")))
+
+
 def _python() -> set[str]:
     """Return the names of the public functions, of their parameters and keywords, and of members."""
     functions = [getattr(otel_agents, each) for each in otel_agents.__all__ if each not in ("record", "__version__")]
@@ -158,7 +178,7 @@ def test_single_names_exist(page: Path) -> None:
     words = [word for code in CODE.findall(_written(page)) for word in re.split(r"[^\w.]+", code)]
     named = [word for word in words if SNAKE.fullmatch(word) or CAMEL.fullmatch(word)]
 
-    assert _unknown(named, _vocabulary(), _payloads(), _python(), _team(), THEIRS, OTHERS) == []
+    assert _unknown(named, _vocabulary(), _payloads(), _python(), _team(), _iterating(), THEIRS, OTHERS) == []
 
 
 def test_an_unknown_name_would_be_seen() -> None:

@@ -16,7 +16,7 @@ from otel_agents.audit.reading import Unusable
 from otel_agents.audit.sides import Side
 
 FORMAT: Final = "otel-agents-drift/1"
-Verdict = Literal["drift", "same", "too few"]
+Verdict = Literal["drift", "no drift", "too few"]
 Part = Callable[[Group], tuple[int, int]]
 
 # What is compared: the name, and how many of how many, or which quantile.
@@ -206,7 +206,7 @@ class _Pair(NamedTuple):
             return Comparison(self.channel, self.whole, name, unit, counts, old, new, None, "too few")
         least = rules.rate if unit == "share" else rules.latency * old
         is_drift = not interval.has(0) and round(abs(new - old), DIGITS) >= round(least, DIGITS)
-        verdict: Verdict = "drift" if is_drift else "same"
+        verdict: Verdict = "drift" if is_drift else "no drift"
         return Comparison(self.channel, self.whole, name, unit, counts, old, new, interval, verdict)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -13,7 +14,7 @@ from otel_agents.audit.moments import shown, shown_span
 
 NOTHING: Final = "-"
 ALL: Final = "**all**"
-CANNOT: Final = re.compile(r"([\\`*_<>|\[\]#~])")
+MARKUP: Final = re.compile(r"([\\`*<>|\[\]#~]|(?<![^\W_])_|_(?![^\W_]))")  # an underscore inside a word is none
 QUALITY: Final[Mapping[str, str]] = {
     "broken": "lines that are no JSON objects, skipped",
     "damaged_files": "compressed files that end in the middle, read as far as they go",
@@ -54,8 +55,8 @@ def _window(told: Mapping[str, Any]) -> str:
 
 
 def _quality(read: Mapping[str, Any]) -> Iterator[str]:
-    found = [f"- {read[name]} {text}" for name, text in QUALITY.items() if read[name]]
-    found += [f"- {count} records without a usable `{name}`" for name, count in read["incomplete"].items()]
+    found = [f"- {text}: {read[name]}" for name, text in QUALITY.items() if read[name]]
+    found += [f"- records without a usable `{name}`: {count}" for name, count in read["incomplete"].items()]
     if found:
         yield "\n".join(found)
 
@@ -101,15 +102,14 @@ def _ranking(title: str, count: str, ranks: Iterable[Mapping[str, Any]], whole: 
 
 
 def _sessions(sessions: Mapping[str, Any]) -> Iterator[str]:
-    about = "about " if sessions["sampled"] else ""
-    sample = ", from a sample" if sessions["sampled"] else ""
     count = _number(sessions["count"], "session", "sessions")
-    yield f"{about}{count}; those in which most runs ended{sample}:" if sessions["count"] else "No session is known."
+    about, sample = ("about ", ", of a sample") if sessions["sampled"] else ("", "")
     rates = ("completion_rate", "error_rate", "cancel_rate")
     rows = [
         (_name(each["session_id"]), each["ended"], *(_percent(each[name]) for name in rates))
         for each in sessions["top"]
     ]
+    yield f"{about}{count}; most runs ended in these{sample}:" if rows else f"{about}{count}."
     if rows:
         yield _table(("session", "ended", "completion", "error", "cancel"), rows)
 
@@ -118,12 +118,12 @@ def drift_page(drift: Drift) -> str:
     """Return a comparison as a page."""
     count = len(drift.found)
     head = f"# Baseline drift: {_number(count, 'measure', 'measures')} changed" if count else "# Baseline drift: none"
-    age = "unknown" if drift.age_ms is None else f"{shown_span(drift.age_ms)} ago"
+    age = "at a time that is not known" if drift.age_ms is None else f"{shown_span(drift.age_ms)} before"
     sides = [
         (name, told["records"], told["runs"], told["first"] or "unknown", told["last"] or "unknown")
         for name, told in (("old", drift.old.as_dict()), ("new", drift.new.as_dict()))
     ]
-    rows = map(_compared, drift.comparisons)
+    rows = [_compared(each) for each in drift.comparisons if min(each.counts)]
     parts = (
         head,
         f"Checked at {shown(drift.now_ms)}; the new window ended {age}.",
@@ -138,7 +138,7 @@ def _rules(rules: Rules) -> str:
     return (
         f"Drift is a change that chance does not explain, at {rules.confidence:g} for all comparisons together, "
         f"and that is no smaller than {rules.rate * 100:g} percentage points of a rate or {rules.latency:.0%} of a "
-        f"latency.\nBelow {rules.samples} on a side nothing is said."
+        f"latency.\nBelow {rules.samples} on a side nothing is said; what a side has none of is left out."
     )
 
 
@@ -146,7 +146,11 @@ def _compared(each: Comparison) -> Cells:
     show = _percent if each.unit == "share" else _ms
     signed = _points if each.unit == "share" else _signed_ms
     change = NOTHING if each.change is None else signed(each.change)
-    within = NOTHING if each.interval is None else " to ".join(map(signed, each.interval))
+    within = (
+        NOTHING
+        if each.interval is None
+        else " to ".join("open" if math.isinf(end) else signed(end) for end in each.interval)
+    )
     verdict = f"**{each.verdict}**" if each.verdict == "drift" else each.verdict
     channel = ALL if each.whole else _name(each.channel)
     return verdict, channel, each.measure, show(each.old), show(each.new), change, within, *each.counts
@@ -163,7 +167,7 @@ def _name(name: str | None) -> str:
 
 def _text(text: str) -> str:
     """Return a name from a log as text that Markdown leaves as it is, on one line."""
-    return CANNOT.sub(r"\\\1", "".join(char if char.isprintable() else " " for char in text)) or '""'
+    return MARKUP.sub(r"\\\1", "".join(char if char.isprintable() else " " for char in text)) or '""'
 
 
 def _number(count: int, one: str, many: str) -> str:

@@ -1,0 +1,81 @@
+"""The coordinator's life beside a server: opened when the database lets it, closed at the end; knows no request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from otel_agents.runtime.flex.capabilities import Registry
+from otel_agents.runtime.flex.coordinator import Coordinator
+from otel_agents.runtime.flex.problem import FlexError
+from otel_agents.runtime.flex.settings import Settings
+from otel_agents.runtime.flex.store import Store
+
+AGAIN_S: Final = 2.0
+_log = logging.getLogger("otel_agents.flex")
+
+
+class Lifetime:
+    """Gives the coordinator, once there is one. A database that is away is asked for again until it is there."""
+
+    def __init__(self, settings: Settings, registry: Registry, coordinator: Coordinator | None = None) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._given = coordinator
+        self._coordinator = coordinator
+        self._store: Store | None = None
+
+    @property
+    def coordinator(self) -> Coordinator:
+        """The coordinator.
+
+        Raises:
+            FlexError: `store_unavailable` while the database is away.
+        """
+        if self._coordinator is None:
+            raise FlexError("store_unavailable", "The database cannot be opened; its server is asked again and again")
+        return self._coordinator
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether runs can be taken."""
+        return self._coordinator is not None
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Start what was not given, and stop it in the end; what was given is its owner's."""
+        if self._given is not None:
+            yield
+            return
+        opening = asyncio.create_task(self._open(), name="flex-open")
+        try:
+            await asyncio.wait([opening], timeout=AGAIN_S)
+            if opening.done():
+                opening.result()  # a mistake of ours ends the start; a database that is away does not
+            yield
+        finally:
+            opening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await opening
+            await self._close()
+
+    async def _open(self) -> None:
+        while self._coordinator is None:
+            try:
+                self._store = self._store or await Store.open(self._settings.database_url)
+                coordinator = Coordinator(self._store, self._registry, self._settings)
+                await coordinator.start()
+                self._coordinator = coordinator
+            except FlexError as error:
+                _log.warning("%s; trying again in %g s", error, AGAIN_S)
+                await asyncio.sleep(AGAIN_S)
+
+    async def _close(self) -> None:
+        if self._coordinator is not None:
+            await self._coordinator.stop(self._settings.grace_s)
+        if self._store is not None:
+            await self._store.close()

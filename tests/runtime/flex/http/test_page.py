@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from otel_agents.runtime.flex.http.pages import FOLDER
+from otel_agents.runtime.flex.server import create_app
+from tests.need import missing, require_module
+from tests.runtime.flex.http.material import ROOT, flex, serving, settings
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SHOWN_MS = 20_000
+
+
+@pytest.fixture
+async def client(tmp_path):
+    async with flex(tmp_path) as made:
+        yield made
+
+
+async def test_the_page_loads_nothing_from_elsewhere(client) -> None:
+    """The page is served with a policy that allows scripts and styles of the server only, and needs no more."""
+    response = await client.get("/")
+    policy = response.headers["content-security-policy"]
+
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert response.headers["x-content-type-options"] == "nosniff"
+    for path in FOLDER.iterdir():
+        text = path.read_text()
+        assert not re.search(r"https?://(?!www\.w3\.org/)", text), path.name
+        assert not re.search(r" style=| on\w+=|innerHTML|eval\(", text), path.name
+
+
+async def test_every_file_of_the_page_is_served(client) -> None:
+    """Each file that the page and its modules name is there, with its media type; no other is."""
+    named = {
+        each for path in FOLDER.iterdir() for each in re.findall(r"[\"'](?:page/|\./)([\w.]+)[\"']", path.read_text())
+    }
+    for name in named:
+        assert (await client.get(f"/page/{name}")).status_code == 200, name
+    assert named == {path.name for path in FOLDER.iterdir()} - {"index.html"}
+    assert (await client.get("/page/main.js")).headers["content-type"] == "text/javascript; charset=utf-8"
+    for name in ("..%2fserver.py", "server.py", ".hidden", ""):
+        assert (await client.get(f"/page/{name}")).status_code == 404
+
+
+@pytest.fixture
+async def browser():
+    playwright = require_module("playwright.async_api")
+    if not CHROMIUM.exists():  # noqa: ASYNC240 - a test may wait for that
+        missing(str(CHROMIUM), "apt-get install chromium")
+    async with playwright.async_playwright() as started:
+        opened = await started.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield opened
+        await opened.close()
+
+
+@pytest.fixture
+async def shown(browser, tmp_path):
+    """A page of the server with what comes along, and what the browser complained of."""
+    app = create_app(settings(tmp_path))
+    async with serving(app) as client:
+        context = await browser.new_context(viewport={"width": 1360, "height": 1000})
+        page = await context.new_page()
+        page.set_default_timeout(SHOWN_MS)
+        complaints: list[str] = []
+        page.on("console", lambda said: complaints.append(said.text) if _is_complaint(said) else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        await page.goto(str(client.base_url))
+        yield page, client
+        await context.close()
+    assert complaints == []
+
+
+def _is_complaint(said) -> bool:
+    """Whether the browser complains of the page: not when it only notes that a request was refused."""
+    return said.type in ("error", "warning") and "the server responded with a status of 4" not in said.text
+
+
+async def _text(page, selector: str) -> str:
+    return str(await page.locator(selector).first.inner_text())
+
+
+@pytest.mark.proof
+async def test_an_operator_starts_a_run_approves_it_and_sees_it_complete(shown, tmp_path) -> None:
+    """In a real browser: the sample is started, its nodes are seen, its question is answered, its result is shown."""
+    page, client = shown
+    await page.click("#envelope-form button[type=submit]")
+    await page.wait_for_selector(".question")
+
+    assert await _text(page, ".question .prompt") == "Is the chosen draft good enough to publish?"
+    assert await _text(page, "#watched-status") == "waits for a human"
+    assert await page.locator('.node[data-state="ok"]').count() == 5
+    assert await page.locator(".edges path").count() > 0
+    await page.click('.question [data-decision="approved"]')
+    await page.wait_for_selector('#watched-status[data-status="completed"]')
+    await page.screenshot(path=tmp_path / "flex-page.png")
+
+    [run] = (await client.get(f"{ROOT}/runs")).json()["runs"]
+    frames = await client.frames("GET", f"{ROOT}/runs/{run['runId']}/stream")
+    assert await page.locator('.node[data-state="ok"]').count() == await page.locator(".node").count()
+    assert await page.locator("#frames > li").count() == len(frames)
+    assert json.loads(await _text(page, "#output")) == frames[-1]["payload"]["output"]
+    assert await page.locator(".question").count() == 0
+    assert (tmp_path / "flex-page.png").stat().st_size > 0
+
+
+@pytest.mark.proof
+async def test_a_reloaded_page_shows_the_run_again(shown) -> None:
+    """The address names the run, so that a reload, or somebody else, sees all of its frames."""
+    page, _ = shown
+    await page.click("#envelope-form button[type=submit]")
+    await page.wait_for_selector(".question")
+    before = await _text(page, "#frames-count")
+
+    await page.reload()
+    await page.wait_for_selector('#watched-status[data-status="awaiting_hitl"]')
+
+    assert await _text(page, "#frames-count") == before
+
+
+@pytest.mark.proof
+async def test_an_operator_rejects_and_the_run_is_seen_to_fail(shown) -> None:
+    """A rejection ends the run, and the error stands where the result would."""
+    page, _ = shown
+    await page.click("#envelope-form button[type=submit]")
+    await page.click('.question [data-decision="rejected"]')
+    await page.wait_for_selector('#watched-status[data-status="failed"]')
+
+    assert json.loads(await _text(page, "#output"))["error"]["code"] == "rejected"
+
+
+@pytest.mark.proof
+async def test_an_envelope_that_is_refused_is_explained(shown) -> None:
+    """What is wrong with an envelope is shown with its places, and the envelope stays to be mended."""
+    page, _ = shown
+    await page.fill("#envelope", '{"goal": "x"}')
+    await page.click("#envelope-form button[type=submit]")
+    await page.wait_for_selector("#notice:not([hidden])")
+
+    assert "/goal: " in await _text(page, "#notice")
+    assert await page.input_value("#envelope") == '{"goal": "x"}'

@@ -31,12 +31,18 @@ def watched(command: Sequence[str], environ: Mapping[str, str], live_fd: int) ->
     env = dict(environ)
     paths = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
     env["PYTHONPATH"] = os.pathsep.join([START, *(path for path in paths if path != START)])
+    env[LIVE_FD] = str(live_fd)
+    return with_defaults(env, service_name(command))
+
+
+def with_defaults(environ: Mapping[str, str], service: str) -> dict[str, str]:
+    """Return the environment with `none` for exporters that the user did not ask for, and a name for the service."""
+    env = dict(environ)
     for signal in SIGNALS:
         if not env.get(f"OTEL_{signal}_EXPORTER") and not _has_endpoint(env, signal):
             env[f"OTEL_{signal}_EXPORTER"] = "none"
     if not env.get("OTEL_SERVICE_NAME") and "service.name=" not in env.get("OTEL_RESOURCE_ATTRIBUTES", ""):
-        env["OTEL_SERVICE_NAME"] = service_name(command)
-    env[LIVE_FD] = str(live_fd)
+        env["OTEL_SERVICE_NAME"] = service
     return env
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from otel_agents.runtime.flex.capabilities import ANY, Registry
+from otel_agents.runtime.flex.capabilities import ANY, Capability, Registry
 from otel_agents.runtime.flex.envelope import TaskEnvelope
 from otel_agents.runtime.flex.facets import GIVEN
 from otel_agents.runtime.flex.plan import ENVELOPE, PlanGraph, PlanNode, Source
@@ -77,22 +77,21 @@ def _dependencies(graph: PlanGraph, registry: Registry, envelope: TaskEnvelope) 
 
 def _facets(graph: PlanGraph, registry: Registry, envelope: TaskEnvelope) -> Findings:
     for node in graph.nodes:
-        if node.capability in registry:
-            capability = registry.get(node.capability)
-            for facet in capability.input:
-                if facet not in node.inputs and facet not in node.parameters:
-                    yield Diagnostic("missing_facet", node.id, f"nothing gives the facet {facet}")
-            for facet in (*node.inputs, *node.parameters):
-                if ANY not in capability.optional_input and facet not in (
-                    *capability.input,
-                    *capability.optional_input,
-                ):
-                    yield Diagnostic("missing_facet", node.id, f"{node.capability} does not take the facet {facet}")
-            if set(node.output) != set(capability.output):
-                yield Diagnostic("missing_facet", node.id, f"{node.capability} gives {', '.join(capability.output)}")
+        messages = list(_contract(node, registry.get(node.capability))) if node.capability in registry else []
         for facet, sources in node.inputs.items():
-            for message in _sources(graph, registry, envelope, (node, facet, sources)):
-                yield Diagnostic("missing_facet", node.id, message)
+            messages += _sources(graph, registry, envelope, (node, facet, sources))
+        yield from (Diagnostic("missing_facet", node.id, message) for message in messages)
+
+
+def _contract(node: PlanNode, capability: Capability) -> Iterator[str]:
+    """Yield where a node is given too little or too much, or is to give something else than its capability."""
+    known = (*capability.input, *capability.optional_input)
+    given = (*node.inputs, *node.parameters)
+    yield from (f"nothing gives the facet {facet}" for facet in capability.input if facet not in given)
+    if ANY not in known:
+        yield from (f"{capability.id} does not take the facet {facet}" for facet in given if facet not in known)
+    if set(node.output) != set(capability.output):
+        yield f"{capability.id} gives {', '.join(capability.output)}"
 
 
 def _sources(

@@ -63,12 +63,13 @@ class PolicyBook:
         """Return what applies; nothing is counted by that."""
         policies, complaints = [], []
         for policy in self.policies:
-            if policy.trigger.kind == kind and _selects(policy.trigger.selector, subject) and self._may(policy):
-                try:
-                    if self._holds(policy, subject):
-                        policies.append(policy)
-                except ConditionError as error:
-                    complaints.append(f"The condition of policy {policy.id} cannot be answered: {error}")
+            if policy.trigger.kind != kind or not _selects(policy.trigger.selector, subject) or not self._may(policy):
+                continue
+            try:
+                if self._holds(policy, subject):
+                    policies.append(policy)
+            except ConditionError as error:
+                complaints.append(f"The condition of policy {policy.id} cannot be answered: {error}")
         return Matches(tuple(policies), tuple(complaints))
 
     def _holds(self, policy: Policy, subject: Subject) -> bool:

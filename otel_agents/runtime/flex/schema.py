@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, Final, cast
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -71,18 +72,14 @@ class Schema:
         Args:
             at: The pointer of the value in what is shown to the reader.
         """
-        found: list[Detail] = []
         try:
             with bounded():
-                for error in self._validator.iter_errors(value):
-                    found.append(Detail(at + pointer(*error.absolute_path), _saying(error)))
-                    if len(found) == MAX_DETAILS:
-                        break
+                errors = islice(self._validator.iter_errors(value), MAX_DETAILS)
+                return tuple(Detail(at + pointer(*error.absolute_path), _saying(error)) for error in errors)
         except (TooMuchWorkError, RecursionError):
             return (Detail(at, _TOO_MUCH),)
         except OverflowError:
             return (Detail(at, "has a number that is too large to be checked"),)
-        return tuple(found)
 
 
 def _saying(error: ValidationError | SchemaError) -> str:

@@ -13,54 +13,57 @@ from otel_agents.runtime.flex.capabilities.structuring import structure
 _ASKED = ("constraints", "special_instructions")
 
 
+_CAPABILITIES = (
+    Capability(
+        id="research",
+        label="Research",
+        kind="tool",
+        input=("objective", "inputs"),
+        optional_input=_ASKED,
+        output=("research",),
+        run=research,
+    ),
+    Capability(
+        id="draft_post",
+        label="Draft",
+        kind="agent",
+        input=("research", "variant"),
+        optional_input=_ASKED,
+        output=("draft",),
+        run=draft,
+    ),
+    Capability(
+        id="review_posts",
+        label="Review",
+        kind="agent",
+        input=("research", "drafts"),
+        optional_input=_ASKED,
+        output=("review",),
+        run=review,
+    ),
+    Capability(
+        id="compose_post",
+        label="Compose post",
+        kind="step",
+        input=("drafts", "review"),
+        output=("post",),
+        run=compose,
+    ),
+    Capability(
+        id="structure_output",
+        label="Structure output",
+        kind="step",
+        input=("objective", "output_contract"),
+        optional_input=(ANY,),
+        output=("structured_output",),
+        run=structure,
+    ),
+)
+
+
 def shipped() -> Registry:
     """Return a new registry that holds what comes along; the caller's own are added to it."""
     registry = Registry()
-    for capability in (
-        Capability(
-            id="research",
-            label="Research",
-            kind="tool",
-            input=("objective", "inputs"),
-            optional_input=_ASKED,
-            output=("research",),
-            run=research,
-        ),
-        Capability(
-            id="draft_post",
-            label="Draft",
-            kind="agent",
-            input=("research", "variant"),
-            optional_input=_ASKED,
-            output=("draft",),
-            run=draft,
-        ),
-        Capability(
-            id="review_posts",
-            label="Review",
-            kind="agent",
-            input=("research", "drafts"),
-            optional_input=_ASKED,
-            output=("review",),
-            run=review,
-        ),
-        Capability(
-            id="compose_post",
-            label="Compose post",
-            kind="step",
-            input=("drafts", "review"),
-            output=("post",),
-            run=compose,
-        ),
-        Capability(
-            id="structure_output",
-            label="Structure output",
-            kind="step",
-            input=("objective", "output_contract"),
-            optional_input=(ANY,),
-            output=("structured_output",),
-            run=structure,
-        ),
-    ):
+    for capability in _CAPABILITIES:
         registry.add(capability)
     return registry

@@ -34,13 +34,11 @@ class Client:
     Args:
         wants: Says whether the client wants a frame; called in the hub's thread.
         wake: Called there when something has come, then not again before the next `take`.
-        size: Frames that may wait.
     """
 
-    def __init__(self, wants: Callable[[Record], bool], wake: Callable[[], object], size: int = QUEUE_SIZE) -> None:
+    def __init__(self, wants: Callable[[Record], bool], wake: Callable[[], object]) -> None:
         self._wants = wants
         self._wake = wake
-        self._size = size
         self._texts: deque[str] = deque()
         self._is_woken = False
         self.is_slow = False
@@ -66,7 +64,7 @@ class Client:
 
     def answer(self, frame: Record) -> None:
         """Put in a frame for this client alone."""
-        if len(self._texts) >= self._size:
+        if len(self._texts) >= QUEUE_SIZE:
             self.is_slow = True
         if not self.is_slow:
             self._texts.append(to_json(frame))

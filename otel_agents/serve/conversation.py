@@ -69,7 +69,9 @@ class Conversation:
                 both.create_task(self._speak())
         except* Farewell as ends:
             end = next(each.reason for each in ends.exceptions if isinstance(each, Farewell))
-        except* (WebSocketDisconnect, OSError, TimeoutError):
+        except* TimeoutError:
+            self._client.is_slow = True
+        except* (WebSocketDisconnect, OSError):
             pass
         finally:
             self._board.leave(self._client)

@@ -104,14 +104,15 @@ class EventStream:
 
 
 async def _frames(stream: Stream, ready: asyncio.Event) -> AsyncIterator[bytes]:
-    dropped, is_open = 0, True
+    told, is_open = 0, True
     while is_open:
         ready.clear()
         is_open = not stream.closed
         events = stream.take()
-        if stream.dropped > dropped:
-            yield gap("slow_client", dropped=stream.dropped - dropped)
-            dropped = stream.dropped
+        dropped = stream.dropped  # read once: more may be dropped while this is sent
+        if dropped > told:
+            yield gap("slow_client", dropped=dropped - told)
+            told = dropped
         for event in events:
             yield frame(event)
         if is_open and not events and not stream.closed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -21,12 +22,9 @@ def serve(address: Address, token: str | None, observe: Callable[[], Observation
 
     Args:
         address: Where to listen.
-        token: What clients have to show; needed on any address but loopback.
+        token: What clients have to show; without one nothing but loopback is let in.
         observe: Makes the observation, once it is sure that it will be served.
     """
-    if not address.is_loopback and not token:
-        _say(address, "it is not loopback, so that it needs OTEL_AGENTS_TOKEN")
-        return None
     try:
         from otel_agents.serve.app import create_app
         from otel_agents.serve.server import ServerThread, bind
@@ -36,8 +34,8 @@ def serve(address: Address, token: str | None, observe: Callable[[], Observation
     try:
         listening = bind(address)
     except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        _say(address, reason or str(error))
+        number = error.errno if isinstance(error, OSError) else None
+        _say(address, os.strerror(number) if number is not None and number > 0 else str(error))
         return None
     observation = observe()
     app = create_app(observation, token=token, hosts=[] if address.host in ANY else [address.host])

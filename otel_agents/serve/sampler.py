@@ -64,7 +64,7 @@ class Sampler:
             min_interval=self._interval_s,
             max_interval=self._interval_s,
             sample_count=self._samples,
-            start_call_stack=[],
+            start_call_stack=[""],  # of no frame: nothing at the root is left out
             target_description=f"process {os.getpid()}, {duration_s:.1f} s",
             cpu_time=time.process_time() - self._began_cpu_s,
             sys_path=sys.path,

@@ -28,7 +28,7 @@ MAX_MESSAGE: Final = 65_536
 PING_S: Final = 20.0
 UNREAD_MS: Final = 60_000  # how long what is sent may go unread before the connection is given up
 LEAVE_S: Final = 2
-LOGGERS: Final = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi")
+LOGGERS: Final = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi", "asyncio")
 
 _threads: weakref.WeakSet[ServerThread] = weakref.WeakSet()
 
@@ -139,7 +139,7 @@ class ServerThread:
 
 
 class _Quiet(logging.Filter):
-    """Keeps what uvicorn says of our server out of the host's logs, and counts what failed there as ours."""
+    """Keeps what uvicorn and asyncio say in our thread out of the host's logs, and counts what failed there as ours."""
 
     def __init__(self, thread: threading.Thread) -> None:
         super().__init__()

@@ -35,7 +35,7 @@ class Cancel:
         self._clock = clock
         self._asked_s = 0.0
         self._asked = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may ask while this thread asks
         self._told: list[Callable[[], object]] = []
 
     @property
@@ -107,8 +107,7 @@ async def awaited(work: Any, cancel: Cancel) -> Any:
         Cancelled: Somebody asked, and the work let itself be cancelled.
     """
     task: asyncio.Future[Any] = asyncio.ensure_future(work)
-    stop = partial(asyncio.get_running_loop().call_soon_threadsafe, task.cancel)
-    with cancel.tells(stop):
+    with cancel.tells(partial(_stop, asyncio.get_running_loop(), task)):
         try:
             return await task
         except asyncio.CancelledError:
@@ -120,6 +119,13 @@ async def awaited(work: Any, cancel: Cancel) -> Any:
 def is_async(work: Callable[..., Any]) -> bool:
     """Whether a call makes a coroutine: of coroutine functions, and of objects whose call is one."""
     return inspect.iscoroutinefunction(work) or inspect.iscoroutinefunction(type(work).__call__)
+
+
+def _stop(loop: asyncio.AbstractEventLoop, task: asyncio.Future[Any]) -> None:
+    try:
+        loop.call_soon_threadsafe(task.cancel)
+    except RuntimeError:  # the loop is closed, and the task with it
+        pass
 
 
 async def _in_thread(work: Callable[[], Any], cancel: Cancel) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -232,6 +233,30 @@ def test_what_reaches_a_gateway_inside_another_run_is_its_child(telemetry: Telem
     assert Counter((event.runtime, event.correlation_id) for event in telemetry.events) == {
         ("manual", "shift-1"): 2, ("gateway", "shift-1"): 6,
     }  # fmt: skip
+
+
+def test_lines_of_agents_carry_the_ids_of_their_runs(caplog: pytest.LogCaptureFixture, telemetry: Telemetry) -> None:
+    """In coroutines and in threads, of several runs at the same time."""
+    logger = logging.getLogger("desk")
+
+    def plain(request: Request) -> str:
+        logger.warning(request.run_id)
+        return ""
+
+    async def coroutine(request: Request) -> str:
+        logger.warning(request.run_id)
+        await asyncio.sleep(0)
+        return await asyncio.to_thread(plain, request)
+
+    async def play() -> None:
+        desk = Gateway({"c": coroutine, "f": plain})
+        for run in [desk.send(agent, "x", session=f"{n}", correlation_id="c-1") for n in range(3) for agent in "cf"]:
+            await desk.wait(run)
+
+    asyncio.run(play())
+    assert len(caplog.records) == 9
+    assert [record.getMessage() for record in caplog.records] == [getattr(r, "runId", "") for r in caplog.records]
+    assert {getattr(r, "correlationId", "") for r in caplog.records} == {"c-1"}
 
 
 def test_watching_begins_with_a_run_and_not_in_the_middle_of_one() -> None:

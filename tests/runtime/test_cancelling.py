@@ -149,3 +149,20 @@ def test_who_wants_to_be_told_is_told_once_however_late() -> None:
     with cancel.tells(lambda: told.append("late")):
         pass
     assert told == ["within", "late"]
+
+
+def test_a_wish_for_what_is_gone_with_its_loop_raises_nothing() -> None:
+    """Whoever asks cannot know that the event loop has been closed meanwhile."""
+    cancel = Cancel()
+    loop = asyncio.new_event_loop()
+    waiting = perform(asyncio.Event().wait, cancel=cancel)
+    task = loop.create_task(waiting)
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.run_until_complete(asyncio.sleep(0))
+    pending = asyncio.all_tasks(loop)
+    loop.close()
+    assert cancel.request("operator") is True
+    assert not task.done()
+    for each in pending:
+        each._log_destroy_pending = False  # type: ignore[attr-defined]
+        each.get_coro().close()

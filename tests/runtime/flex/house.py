@@ -44,6 +44,8 @@ class House:
         special: Capability -> what is special about it.
         calls: Capability -> how often it was executed.
         slept: The seconds of every pause of the engine.
+        tasks: What capabilities were given.
+        has_slept: Set at the first pause.
     """
 
     works: dict[str, Callable[[Task], Any]] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class House:
     calls: Counter[str] = field(default_factory=Counter)
     slept: list[float] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
+    has_slept: asyncio.Event = field(default_factory=asyncio.Event)
 
     def registry(self) -> Registry:
         """Return the capabilities of the diamond."""
@@ -73,6 +76,7 @@ class House:
     async def sleep(self, seconds: float) -> None:
         """Pass no time."""
         self.slept.append(seconds)
+        self.has_slept.set()
         await asyncio.sleep(0)
 
     @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -89,7 +90,7 @@ def _watched(original: Any, first: str, last: Any, events: Counter[str]) -> Any:
         events.update(last(args[0], result, None))
         return result
 
-    return later if asyncio.iscoroutinefunction(original) else now
+    return later if inspect.iscoroutinefunction(original) else now
 
 
 async def moody(task: Any) -> dict[str, Any]:

@@ -173,4 +173,7 @@ class Engine:
             "node_complete", node, status=result.status, duration_ms=round(took_s * MS, 3), payload=payload
         )
         story.tell(frame)
-        return nodes.settle(scene, node.id, STATUSES[result.status], result.outputs, error)
+        status = STATUSES[result.status]
+        if status == "executed" and not scene.has_policies("onNodeComplete"):
+            status = "completed"
+        return nodes.settle(scene, node.id, status, result.outputs, error)

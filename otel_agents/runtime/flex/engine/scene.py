@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from otel_agents.runtime.flex.engine.story import Story
-from otel_agents.runtime.flex.envelope import Action, Policy, TaskEnvelope
+from otel_agents.runtime.flex.envelope import Action, Policy, TaskEnvelope, TriggerKind
 from otel_agents.runtime.flex.hitl import Desk, Question
 from otel_agents.runtime.flex.plan import PlanGraph, PlanNode
 from otel_agents.runtime.flex.policy import PolicyBook
@@ -107,6 +107,10 @@ class Scene:
     def outputs(self, *statuses: NodeStatus) -> dict[str, Mapping[str, Any]]:
         """Return what nodes gave: node id -> facet -> value."""
         return {node_id: state.outputs or {} for node_id, state in self.nodes.items() if state.status in statuses}
+
+    def has_policies(self, kind: TriggerKind) -> bool:
+        """Whether the caller has policies for a trigger."""
+        return any(policy.trigger.kind == kind for policy in self.book.policies)
 
     def is_asked(self, node_id: str) -> bool:
         """Whether this segment asked about a node."""

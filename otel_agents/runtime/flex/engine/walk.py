@@ -125,6 +125,8 @@ class Walk:
     async def _landed(self, node: PlanNode) -> None:
         """Ask the policies of a node that was executed; unless one of them decides something, it is complete."""
         scene = self._scene
+        if scene.state(node.id).status == "completed":
+            return
         if not await self._engine.rules.consult(scene, "onNodeComplete", node, output=scene.state(node.id).outputs):
             await nodes.complete(scene, node.id)
 

@@ -41,6 +41,10 @@ class OtelAgentsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         pipeline.tell_problems(config, *adapters.problems(config))
         pipe = pipeline.start(config, **providers, patch_points=apply.patch_counts)
         guard.run("instrumentor.serve", self._serve, config)
+        if config.enabled and config.profile is not None:
+            from otel_agents.serve.report import profile
+
+            guard.run("instrumentor.profile", profile, config.profile, pipe.mark)
         for adapter in adapters.load(config.adapters) if config.enabled else ():
             self._applied.append(apply.apply(adapter, on_applied=pipe.announce))
 

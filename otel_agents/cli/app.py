@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from otel_agents.cli import audit, baseline, check, demo, patches, run, semconv, serve
+from otel_agents.cli import audit, baseline, check, demo, optional, patches, run, semconv, serve
 from otel_agents.version import __version__
 
 app = typer.Typer(
@@ -34,7 +34,7 @@ def _main(
     """Zero-code OpenTelemetry for agent orchestrators."""
 
 
-app.command(context_settings={"allow_interspersed_args": False})(run.run)
+app.command(cls=optional.Command, context_settings={"allow_interspersed_args": False})(run.run)
 app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(patches.patches)

@@ -47,10 +47,11 @@ class Address(NamedTuple):
 
 
 class Shortcut(NamedTuple):
-    """What a shortcut changes: the environment, or, when it cannot be used, nothing, and the problem."""
+    """What a shortcut changes: the environment, or, when it cannot be used, nothing, and the problem; else a note."""
 
     env: dict[str, str]
     problem: str = ""
+    note: str = ""
 
 
 def read_address(text: str) -> Address:

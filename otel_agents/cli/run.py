@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
@@ -12,7 +12,9 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from otel_agents import guard
-from otel_agents.cli import environment, exporters
+from otel_agents.cli import environment, exporters, serving
+
+Step = Callable[[Mapping[str, str], str], exporters.Shortcut]
 
 NAME: Final = "otel-agents"
 USAGE: Final = 2
@@ -31,6 +33,14 @@ def run(
     otlp: Annotated[
         str | None, typer.Option(metavar="ENDPOINT", help="Send traces, metrics and logs there as well.")
     ] = None,
+    serve: Annotated[
+        str | None,
+        typer.Option(metavar="[HOST:PORT]", help="Serve events, progress, metrics, health; at 127.0.0.1:9465."),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(metavar="[FILE]", help="Write a profile at the end, .html or .json; otel-agents-profile.html."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines, the sums as the last one.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Show it in a file, not on stderr.")
@@ -45,7 +55,7 @@ def run(
     """
     require_posix()
     env = dict(os.environ)
-    env = shortcut(env, prometheus=prometheus, otlp=otlp)
+    env = shortcut(env, prometheus=prometheus, otlp=otlp, serve=serve, profile=profile)
     from otel_agents.cli.child import StartError, exit_like
 
     try:
@@ -53,22 +63,36 @@ def run(
     except StartError as error:
         say(str(error))
         raise typer.Exit(error.status) from None
+    if told := serving.report(env):
+        say(told)
     exit_like(status)
 
 
-def shortcut(env: dict[str, str], *, prometheus: str | None, otlp: str | None) -> dict[str, str]:
-    """Return the environment with the exporters that options ask for; says what cannot be used, and goes on."""
-    try:
-        steps = (
-            exporters.with_prometheus(env, exporters.read_address(prometheus)) if prometheus else None,
-            exporters.with_otlp(env, otlp) if otlp else None,
-        )
-    except ValueError as error:
-        fail(str(error))
-    for step in steps:
-        if step is not None and step.problem:
-            say(step.problem)
-        env = {**env, **step.env} if step is not None else env
+def shortcut(
+    env: dict[str, str],
+    *,
+    prometheus: str | None = None,
+    otlp: str | None = None,
+    serve: str | None = None,
+    profile: str | None = None,
+) -> dict[str, str]:
+    """Return the environment that the options ask for; says what cannot be used, and goes on."""
+    steps: tuple[tuple[Step, str | None], ...] = (
+        (lambda env, text: exporters.with_prometheus(env, exporters.read_address(text)), prometheus),
+        (exporters.with_otlp, otlp),
+        (serving.with_server, serve),
+        (serving.with_profile, profile),
+    )
+    for step, text in steps:
+        if not text:
+            continue
+        try:
+            done = step(env, text)
+        except ValueError as error:
+            fail(str(error))
+        if told := done.problem or done.note:
+            say(told)
+        env = {**env, **done.env}
     return env
 
 

@@ -244,6 +244,16 @@ SETTINGS: tuple[Setting, ...] = (
         in_file=False,
         is_public=False,
     ),
+    Setting(
+        "profile",
+        "OTEL_AGENTS_PROFILE",
+        parsers.path,
+        default=None,
+        brief="Where `otel-agents run --profile` has its child write a report.",
+        accepts="the path of a file; it is set by `otel-agents run`, so unset it",
+        in_file=False,
+        is_public=False,
+    ),
 )
 
 

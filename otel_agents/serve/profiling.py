@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import Final
 
 from starlette.requests import Request
@@ -45,8 +44,8 @@ class Profiling:
         except ModuleNotFoundError:
             missing = error_content("not_installed", "profiles need pyinstrument: pip install 'otel-agents[serve]'")
             return JSONResponse(missing, 501)
-        profile_id, sampler = secrets.token_hex(8), Sampler()
-        self._observation.mark(profile_id)
+        sampler = Sampler()
+        self._observation.mark(sampler.profile_id)
         sampler.start()
         try:
             await asyncio.wait_for(_left(request), seconds)
@@ -58,8 +57,8 @@ class Profiling:
         media_type, render = FORMATS[form]
         body = await asyncio.to_thread(render, session)
         suffix = "html" if form == "html" else "speedscope.json"
-        named = f'inline; filename="profile-{profile_id}.{suffix}"'
-        headers = {"x-profile-id": profile_id, "content-disposition": named, "cache-control": "no-store"}
+        named = f'inline; filename="profile-{sampler.profile_id}.{suffix}"'
+        headers = {"x-profile-id": sampler.profile_id, "content-disposition": named, "cache-control": "no-store"}
         return Response(body, headers=headers, media_type=media_type)
 
 

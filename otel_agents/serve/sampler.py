@@ -7,6 +7,7 @@ its reports can be had of a whole process, without changing what runs.
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 import threading
 import time
@@ -34,9 +35,13 @@ FORMATS: Final[Mapping[str, tuple[str, Callable[[Session], str]]]] = MappingProx
 
 
 class Sampler:
-    """Samples all threads but ours until it is stopped. What it keeps is bounded, however long that is."""
+    """Samples all threads but ours until it is stopped. What it keeps is bounded, however long that is.
+
+    `profile_id` is told in the report, and can be told elsewhere, to find one by the other.
+    """
 
     def __init__(self, interval_s: float = INTERVAL_S, max_stacks: int = MAX_STACKS) -> None:
+        self.profile_id = secrets.token_hex(8)
         self._interval_s = interval_s
         self._max_stacks = max_stacks
         self._times: dict[Stack, float] = {}
@@ -65,7 +70,7 @@ class Sampler:
             max_interval=self._interval_s,
             sample_count=self._samples,
             start_call_stack=[""],  # of no frame: nothing at the root is left out
-            target_description=f"process {os.getpid()}, {duration_s:.1f} s",
+            target_description=f"profile {self.profile_id} of process {os.getpid()}, {duration_s:.1f} s",
             cpu_time=time.process_time() - self._began_cpu_s,
             sys_path=sys.path,
             sys_prefixes=Session.current_sys_prefixes(),

@@ -60,6 +60,7 @@ def test_every_variable_is_read() -> None:
             "OTEL_AGENTS_PROPAGATE_RUN": "on",
             "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "span_only",
             "OTEL_AGENTS_LIVE_FD": "7",
+            "OTEL_AGENTS_PROFILE": "/tmp/profile.html",
         },
     )
     assert config == Config(
@@ -80,6 +81,7 @@ def test_every_variable_is_read() -> None:
         propagate_run=True,
         capture=Capture(spans=True, events=False, length=4),
         live_fd=7,
+        profile="/tmp/profile.html",
     )
 
 

@@ -21,7 +21,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 KEY := $(shell cat pyproject.toml | cksum | cut -d ' ' -f 1)
 OLDEST_KEY := $(shell cat pyproject.toml tests/oldest.txt | cksum | cut -d ' ' -f 1)
 
-.PHONY: help demo test lint format proof test-oldest bench measure generate check-generated docs-check clean
+.PHONY: help demo test lint format proof test-oldest bench measure baselines generate check-generated docs-check clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -58,6 +58,9 @@ bench: ## Measure the cost, beside other instrumentations and hand-written code;
 measure: $(VENV)/.bench-$(KEY)
 	$(BIN)/python -m pytest -q -m bench tests/benchmarks
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+baselines: $(VENV)/.demo-$(KEY) ## Play the windows behind docs/baselines again, and sum up their audits
+	PATH="$(abspath $(BIN)):$$PATH" sh docs/baselines/refresh.sh
 
 generate: $(VENV)/.test-$(KEY) ## Write what the docs and record.pyi take from the code again
 	$(BIN)/python docs/generate.py

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import otel_agents
+from otel_agents.audit.records import ENTRY, RECORDS
 from otel_agents.bus.event import Event, next_id
 from otel_agents.bus.projections import ENDINGS, STARTED
 from otel_agents.config import SETTINGS
@@ -78,6 +79,7 @@ def _payloads() -> set[str]:
     """Return the names of fields: of payloads, of the envelope, of log lines; and metric labels."""
     found = {row.field for row in (*OURS, *UPSTREAM)} | {row.label for row in OURS}
     found |= {field for event in EVENTS for field in export.payload(event)}
+    found |= {field.name for row in RECORDS for field in (*ENTRY, *row.fields)}
     return found | {*fields_of(_event())} | {*_event().as_dict()} | {*Event._fields}
 
 
@@ -197,8 +199,15 @@ def _options() -> dict[str, set[str]]:
     group = typer.main.get_command(app)
     return {
         command: {name for parameter in row.params for name in (*parameter.opts, *parameter.secondary_opts)}
-        for command, row in group.commands.items()
+        for command, row in _commands(group)
     }
+
+
+def _commands(group: typing.Any) -> Iterator[tuple[str, typing.Any]]:
+    """Yield the commands by name; those of a group behind the name of the group, which stands alone, too."""
+    for command, row in group.commands.items():
+        yield command, row
+        yield from ((f"{command} {inner}", each) for inner, each in _commands(row) if hasattr(row, "commands"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -209,6 +218,7 @@ def test_commands_exist(page: Path) -> None:
         found = re.search(r"(?:^|\|\s*|bin/)otel-agents (.*)", line)
         words = shlex.split(found[1].partition("#")[0].partition("|")[0].partition(">")[0]) if found else []
         own = words[: words.index("--")] if "--" in words else words
+        own = [" ".join(own[:2]), *own[2:]] if " ".join(own[:2]) in options else own
         flags = {word.partition("=")[0] for word in own[1:] if word.startswith("-")} - {"--help", "-h"}
         if own and own[0] not in ("--help", "--version") and not flags <= options.get(own[0], set()) | {""}:
             wrong.append(line)

@@ -205,9 +205,9 @@ def _options() -> dict[str, set[str]]:
 
 def _commands(group: typing.Any) -> Iterator[tuple[str, typing.Any]]:
     """Yield the commands by name; those of a group behind the name of the group, which stands alone, too."""
-    for command, row in group.commands.items():
+    for command, row in getattr(group, "commands", {}).items():
         yield command, row
-        yield from ((f"{command} {inner}", each) for inner, each in _commands(row) if hasattr(row, "commands"))
+        yield from ((f"{command} {inner}", each) for inner, each in _commands(row))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -83,7 +83,7 @@ RECORDS: Final = (
 def records_markdown() -> str:
     """Return all records as Markdown tables for the reference page."""
     common = _table(ENTRY)
-    own = (f"## {row.name}\n\n{row.brief}\n\n{_table(row.fields)}" for row in RECORDS)
+    own = (f"### {row.name}\n\n{row.brief}\n\n{_table(row.fields)}" for row in RECORDS)
     return "\n".join((f"Every record has these fields, in this order:\n\n{common}", *own))
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import ast
 import difflib
 import inspect
+import json
 import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
@@ -23,6 +25,11 @@ from otel_agents.audit.records import records_markdown
 from otel_agents.cli.app import app
 from otel_agents.config import Selection, settings_markdown
 from otel_agents.patching.table import Adapter, Patch
+from otel_agents.runtime.flex.http import openapi
+from otel_agents.runtime.flex.http.operations import OPERATIONS
+from otel_agents.runtime.flex.http.schemas import DOCUMENTS
+from otel_agents.runtime.flex.problem import CODES
+from otel_agents.runtime.flex.settings import Settings, settings_table, variable
 from otel_agents.scopes import Handle, Scope
 from otel_agents.semconv import export
 from otel_agents.semconv.events import EVENTS
@@ -41,6 +48,7 @@ TYPES: Final[Mapping[str, str]] = {
 }
 INDENT: Final = "    "
 WIDTH: Final = 100
+SERVER_ERROR: Final = 500
 
 
 def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -194,6 +202,57 @@ def _why(row: Patch) -> str:
     return f"{row.why} Only {versions}: {row.absent_note}" if versions else row.why
 
 
+# Flex
+
+
+def endpoints() -> str:
+    """List every endpoint with what it is for."""
+    rows = ((f"`{each.method} {each.path}`", each.summary, _answers(each.returns)) for each in OPERATIONS)
+    return table(("endpoint", "what it is for", "answer"), rows)
+
+
+def _answers(returns: Iterable[tuple[int, str]]) -> str:
+    words = {"": "", "FlexEvent": "a stream of frames"}
+    return ", ".join(f"{status} {words.get(schema, 'JSON')}".strip() for status, schema in returns)
+
+
+def errors() -> str:
+    """List the codes of errors by status; those of the last group reach clients in frames."""
+    by_status: dict[int, list[str]] = {}
+    for code, status in CODES.items():
+        by_status.setdefault(status, []).append(f"`{code}`")
+    rows = (
+        (f"{status}" if status != SERVER_ERROR else "in frames", ", ".join(codes))
+        for status, codes in by_status.items()
+    )
+    return table(("status", "codes"), rows)
+
+
+def flex_settings() -> str:
+    """List the variables of the runtime."""
+    told = {variable(name): text for name, text in re.findall(r"^ +(\w+): (.+)$", Settings.__doc__ or "", re.MULTILINE)}
+    rows = ((f"`{name}`", f"`{default}`", told[name], accepted) for name, default, accepted in settings_table())
+    return table(("environment variable", "default", "what it decides", "values"), rows)
+
+
+def as_file(document: Any) -> str:
+    """Return a document as the text of a JSON file."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def schema_files() -> dict[str, Callable[[], str]]:
+    """Return the published JSON Schemas by file."""
+    files: dict[str, Callable[[], str]] = {}
+    for name, make in DOCUMENTS.items():
+        hyphenated = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+        files[f"docs/reference/schemas/{hyphenated}.schema.json"] = partial(_made, make)
+    return files
+
+
+def _made(make: Callable[[], Any]) -> str:
+    return as_file(make())
+
+
 # The house
 
 
@@ -246,6 +305,9 @@ def _typed(event: EventType) -> str:
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "audit": records_markdown,
     "commands": commands,
+    "endpoints": endpoints,
+    "errors": errors,
+    "flex": flex_settings,
     "handles": handles,
     "house": house,
     "others": others,
@@ -258,6 +320,8 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
 FILES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/reference/semconv.md": export.to_markdown,
     "otel_agents/record.pyi": stub,
+    "docs/reference/openapi.json": partial(_made, openapi.openapi),
+    **schema_files(),
 }
 
 
@@ -299,6 +363,7 @@ def main(arguments: list[str]) -> int:
             )
             print(f"{name} is stale: run 'make generate' and commit what it writes", file=sys.stderr)
         else:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"wrote {name}")
     return 1 if found and "--check" in arguments else 0

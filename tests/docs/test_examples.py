@@ -13,6 +13,9 @@ import pytest
 import yaml
 
 from otel_agents.config import Config
+from otel_agents.runtime.flex.capabilities import Registry
+from otel_agents.runtime.flex.capabilities.configured import from_config
+from otel_agents.runtime.flex.envelope import read_envelope
 from tests.docs.pages import DOCS, ROOT, blocks, name, read
 from tests.docs.play import play
 from tests.need import require_module
@@ -97,9 +100,20 @@ def test_the_picture_in_the_tutorial_is_what_its_program_draws(tmp_path: Path) -
     assert _still(_shown(tutorial, "report")) == _still(_drawn(done.stderr))
 
 
-def _documents() -> list[tuple[str, Any]]:
-    found = [(page, block) for page in DOCS for block in blocks(page) if block.language == "yaml"]
+def _documents(said: str = "") -> list[tuple[str, Any]]:
+    every = [(page, block) for page in DOCS for block in blocks(page) if block.language == "yaml"]
+    found = [(page, block) for page, block in every if block.said == said]
     return [(f"{name(page)}:{block.line}", block.text) for page, block in found]
+
+
+def _envelopes() -> list[tuple[str, str]]:
+    """Return the envelopes of the docs: JSON with an objective, in a block of its own or in a command."""
+    found = [(page, block) for page in DOCS for block in blocks(page)]
+    whole = [(name(page), block.text) for page, block in found if block.text.startswith('{\n  "objective"')]
+    sent = [
+        (name(page), text) for page, block in found for text in re.findall(r"-d '(\{\"objective.*?\})'", block.text)
+    ]
+    return whole + sent
 
 
 @pytest.mark.parametrize(("place", "text"), _documents())
@@ -114,6 +128,21 @@ def test_configuration_files_can_be_used(place: str, text: str, tmp_path: Path) 
         assert Config.load(ours, {}).sources.keys() == ours.keys()
     else:
         assert Config.load({"config": str(path)}, {}).sources.keys() == options.keys() - {"version"} | {"config"}
+
+
+@pytest.mark.parametrize(("place", "text"), _documents("capabilities"))
+def test_files_of_capabilities_can_be_used(place: str, text: str, tmp_path: Path) -> None:
+    """Every file of capabilities that the docs show is read without a problem."""
+    path = tmp_path / "capabilities.yaml"
+    path.write_text(text)
+
+    assert [each.id for each in from_config(path, Registry())] != []
+
+
+@pytest.mark.parametrize("text", [text for _, text in _envelopes()])
+def test_envelopes_are_valid(text: str) -> None:
+    """Every envelope that the docs show, or have curl send, is valid."""
+    read_envelope(text.encode())
 
 
 def test_the_stand_in_for_a_collector_prints_what_arrives() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import importlib
 import inspect
+import json
 import re
 import runpy
 import shlex
@@ -19,9 +20,21 @@ from otel_agents.audit.records import ENTRY, RECORDS
 from otel_agents.bus.event import Event, next_id
 from otel_agents.bus.projections import ENDINGS, STARTED
 from otel_agents.config import SETTINGS
+from otel_agents.door import Reply, entrance
 from otel_agents.recording import fields
 from otel_agents.runtime import convergence, gateway, yolo
 from otel_agents.runtime.convergence import STRATEGIES
+from otel_agents.runtime.flex import capabilities as flex
+from otel_agents.runtime.flex.capabilities import configured
+from otel_agents.runtime.flex.capabilities.shipped import shipped
+from otel_agents.runtime.flex.frames import FRAME_TYPES
+from otel_agents.runtime.flex.http.answers import ROUTING
+from otel_agents.runtime.flex.http.openapi import openapi
+from otel_agents.runtime.flex.http.streams import BROKEN
+from otel_agents.runtime.flex.problem import CODES
+from otel_agents.runtime.flex.server import create_app
+from otel_agents.runtime.flex.settings import Settings, variable
+from otel_agents.runtime.flex.store.tables import METADATA
 from otel_agents.runtime.gateway.calls import METHODS
 from otel_agents.runtime.gateway.rules import REASONS
 from otel_agents.scopes import KEYWORDS, Handle
@@ -37,6 +50,7 @@ from tests.docs.pages import CODE, DOCS, PAGES, ROOT, blocks, commands, name, pr
 from tests.need import require_module
 
 VARIABLE = re.compile(r"\bOTEL_[A-Z_]*[A-Z]\b(?![*_])")
+FLEX_VARIABLE = re.compile(r"\bFLEX_[A-Z_]*[A-Z]\b(?![*_])")
 DOTTED = re.compile(r"(?<![\w./-])(?:flex|yolo|otel_agents)(?:[._][a-z0-9_]+)+(?<!_)(?![\w/])(?!\.py\b)")
 SNAKE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+")
 CAMEL = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+")
@@ -48,7 +62,7 @@ THEIRS = {
     "after_model", "astream_events", "before_model", "can_jump_to", "create_agent", "interrupt_after",
     "interrupt_before", "jump_to", "logger_provider", "meter_provider", "run_name", "tracer_provider",
     "wrap_model_call", "wrap_tool_call", "write_todos", "force_flush", "event_name", "metrics_exporter",
-    "histogram_quantile",
+    "foreign_keys", "histogram_quantile", "response_format", "terminationGracePeriodSeconds",
 }  # fmt: skip
 # Names of ours that stand in no table of ours: the package, the database table, the logger, the key of metadata.
 OTHERS = {"otel_agents", "otel_agents_pauses", "yolo_team", "otel_agents.events", "otel_agents.kind"}
@@ -119,6 +133,29 @@ def _source(package: typing.Any) -> str:
     return "".join(path.read_text() for path in sorted(Path(package.__file__).parent.glob("*.py")))
 
 
+def _flex() -> set[str]:
+    """Return the names of the flex runtime: of fields on the wire, values, codes, parameters, capabilities, facets."""
+    document, registry = openapi(), shipped()
+    found = {*CODES, *(name for each in FRAME_TYPES.values() for name in (*each.always, *each.sometimes))}
+    found |= {each.id for each in registry} | {*registry.facets} | {each.lower() for each in dir(flex)}
+    found |= {field for cls in (flex.Capability, flex.Task, Settings) for field in inspect.signature(cls).parameters}
+    found |= {*METADATA.tables} | {column for each in METADATA.tables.values() for column in each.c.keys()}  # noqa: SIM118
+    found |= _words(configured._File.model_json_schema(by_alias=True))
+    found |= {BROKEN, *(code for code, _ in ROUTING.values())}
+    refusals = [*vars(entrance).values(), *vars(entrance.Door(None, token=None)).values()]  # type: ignore[arg-type]
+    found |= {json.loads(each.body)["error"]["code"] for each in refusals if isinstance(each, Reply)}
+    return found | _words(document) | {*inspect.signature(create_app).parameters, "create_app", "lifespan_context"}
+
+
+def _words(document: object) -> set[str]:
+    """Return every key of a document, and every text in it that is a word."""
+    if isinstance(document, dict):
+        return {*document} | {word for each in document.values() for word in _words(each)}
+    if isinstance(document, list):
+        return {word for each in document for word in _words(each)}
+    return {document} if isinstance(document, str) else set()
+
+
 def _python() -> set[str]:
     """Return the names of the public functions, of their parameters and keywords, and of members."""
     functions = [getattr(otel_agents, each) for each in otel_agents.__all__ if each not in ("record", "__version__")]
@@ -167,11 +204,19 @@ def test_variables_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
+def test_variables_of_flex_exist(page: Path) -> None:
+    """Every FLEX variable that a page names is a setting of the runtime."""
+    known = {variable(field) for field in inspect.signature(Settings).parameters}
+
+    assert _unknown(FLEX_VARIABLE.findall(read(page)), known) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_dotted_names_exist(page: Path) -> None:
     """Every name of a page that begins as ours is in the vocabulary, or can be imported."""
     named = (each for code in _code(page) for each in DOTTED.findall(code))
 
-    assert [each for each in _unknown(named, _vocabulary(), OTHERS) if not _exists(each)] == []
+    assert [each for each in _unknown(named, _vocabulary(), _flex(), OTHERS) if not _exists(each)] == []
 
 
 @pytest.mark.parametrize("page", [page for page in DOCS if page.name != "semconv.md"], ids=name)
@@ -180,7 +225,7 @@ def test_single_names_exist(page: Path) -> None:
     words = [word for code in CODE.findall(_written(page)) for word in re.split(r"[^\w.]+", code)]
     named = [word for word in words if SNAKE.fullmatch(word) or CAMEL.fullmatch(word)]
 
-    assert _unknown(named, _vocabulary(), _payloads(), _python(), _team(), _iterating(), THEIRS, OTHERS) == []
+    assert _unknown(named, _vocabulary(), _payloads(), _python(), _flex(), _team(), _iterating(), THEIRS, OTHERS) == []
 
 
 def test_an_unknown_name_would_be_seen() -> None:

@@ -173,7 +173,8 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or error
+        number = error.errno if isinstance(error, OSError) else None
+        reason = os.strerror(number) if number is not None and number > 0 else str(error)
         say(f"cannot listen on {host}:{port}: {reason}. Give another --port or --host.")
         raise typer.Exit(NOT_STARTED) from None
 

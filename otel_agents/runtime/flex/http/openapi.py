@@ -47,7 +47,7 @@ def openapi() -> dict[str, Any]:
     for each in OPERATIONS:
         paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
     return {
-        "openapi": "3.1.0",
+        "openapi": "3.2.0",
         "info": {"title": TITLE, "version": VERSION, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
         "security": [{}, {"token": []}],
         "paths": paths,
@@ -62,7 +62,7 @@ def _operation(each: Operation) -> dict[str, Any]:
     told: dict[str, Any] = {"operationId": each.id, "summary": each.summary, "parameters": _parameters(each)}
     if each.body is not None:
         content = {"application/json": {"schema": _ref(each.body.__name__)}}
-        told["requestBody"] = {"required": bool(each.body.model_fields), "content": content}
+        told["requestBody"] = {"required": True, "content": content}
     told["responses"] = {**_returned(each), **{str(status): _refusal(status) for status in sorted(each.refuses)}}
     return told
 
@@ -95,8 +95,8 @@ def _returned(each: Operation) -> dict[str, Any]:
 
 def _answer(status: int, schema: str) -> dict[str, Any]:
     if schema == FRAMES:
-        stream = {"schema": {**TEXT, "description": "Events; the data of each is a FlexEvent."}}
-        return {"description": "Frames, until `complete`.", "content": {"text/event-stream": stream}}
+        content = {"text/event-stream": {"itemSchema": _ref("Event")}}
+        return {"description": "Frames, until `complete`.", "content": content}
     if not schema:
         reason = {204: "Nothing to tell after that frame.", 307: "New runs are made elsewhere."}
         return {"description": reason[status]}
@@ -151,7 +151,9 @@ _QUESTION: Final[Mapping[str, Mapping[str, Any]]] = {
 }  # fmt: skip
 _DETAIL: Final = _object(path=TEXT, message=TEXT)
 _ERROR: Final = _object(code=TEXT, message=TEXT, details=_list(_DETAIL))
+_DATA: Final = {**TEXT, "contentMediaType": "application/json", "contentSchema": _ref("FlexEvent")}
 _ANSWERS: Final[Mapping[str, Any]] = {
+    "Event": {**_object(("event", "data"), event=TEXT, id=TEXT, data=_DATA), "description": "An event of a stream."},
     "Asked": _object(runId=ID, status=_STATUS),
     "Fired": _object(runId=ID, policyId=ID),
     "Pending": _object(pending=_list(_object(**_QUESTION))),

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -14,8 +17,10 @@ from otel_agents.runtime.flex.http.pages import FOLDER
 from otel_agents.runtime.flex.http.schemas import DOCUMENTS
 from otel_agents.runtime.flex.plan_request import PlanRequest
 from otel_agents.runtime.flex.planner import Planner
-from tests.runtime.flex.http.material import ASKS, START, flex
+from tests.need import require_module
+from tests.runtime.flex.http.material import ASKS, START, TIMEOUT_S, flex
 
+EXAMPLES = 40
 SCHEMAS = Path(__file__).parents[4] / "docs" / "reference" / "schemas"
 
 
@@ -68,7 +73,31 @@ async def test_frames_and_plans_are_as_the_published_schemas_say(tmp_path) -> No
     assert [error.message for error in _schema("plan-graph").iter_errors(plan.as_dict())] == []
 
 
+def _try(url: str, mode: str, examples: int) -> None:
+    """Send made-up requests to every endpoint, and raise when an answer is not as the document says."""
+    schemathesis = require_module("schemathesis")
+    for found in schemathesis.openapi.from_dict(openapi()).get_all_operations():
+        cases = found.ok().as_strategy(generation_mode=schemathesis.GenerationMode(mode))
+
+        @hypothesis.settings(
+            max_examples=examples, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+        )
+        @hypothesis.given(case=cases)
+        def check(case: Any) -> None:
+            # Not all that makes an envelope valid can be said in a schema: ids that differ, conditions that compile.
+            beyond = [schemathesis.checks.positive_data_acceptance]
+            case.call_and_validate(base_url=url, timeout=TIMEOUT_S, excluded_checks=beyond)
+
+        try:
+            check()
+        except hypothesis.errors.Unsatisfiable:  # there is nothing that could be wrong with it
+            assert mode == "negative"
+
+
 @pytest.mark.proof
-@pytest.mark.timeout(600)
-def test_every_endpoint_keeps_to_the_document(tmp_path) -> None:
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("mode", ["positive", "negative"])
+async def test_every_endpoint_keeps_to_the_document(tmp_path, mode: str) -> None:
     """Whatever is sent to any endpoint, valid or not, the answer is one that the OpenAPI document foresees."""
+    async with flex(tmp_path, run_timeout_s=5.0) as client:
+        await asyncio.to_thread(_try, str(client.base_url).rstrip("/"), mode, EXAMPLES)

@@ -125,6 +125,8 @@ def test_levels_have_names_and_numbers(text: str, expected: int) -> None:
         (parsers.path, "a\0b"),
         (parsers.token, "two words"),
         (parsers.token, "ü"),
+        (parsers.key, "x" * 15),
+        (parsers.key, "sixteen with one space"),
     ],
 )
 def test_other_text_is_refused(read: Callable[[str], object], text: str) -> None:

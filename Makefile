@@ -62,11 +62,13 @@ measure: $(VENV)/.bench-$(KEY)
 baselines: $(VENV)/.demo-$(KEY) ## Play the windows behind docs/baselines again, and sum up their audits
 	PATH="$(abspath $(BIN)):$$PATH" sh docs/baselines/refresh.sh
 
-generate: $(VENV)/.test-$(KEY) ## Write what the docs and record.pyi take from the code again
+generate: $(VENV)/.test-$(KEY) ## Write again what is made from tables: parts of the docs, record.pyi, boards and rules
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m dashboards.build
 
 check-generated: $(VENV)/.test-$(KEY) ## Fail when something generated is stale
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python -m dashboards.build --check
 
 docs-check: $(VENV)/.test-$(KEY) ## Check that what the docs say is there: links, names, commands, examples
 	$(BIN)/python -m pytest -q tests/docs

@@ -151,7 +151,8 @@ def _type(annotation: object) -> str:
 
 def others() -> str:
     """Describe what else the package offers."""
-    return "\n".join(_function(name, getattr(otel_agents, name)) for name in ("subscribe", "log_context", "health"))
+    names = ("subscribe", "log_context", "health", "asgi_app")
+    return "\n".join(_function(name, getattr(otel_agents, name)) for name in names)
 
 
 def handles() -> str:

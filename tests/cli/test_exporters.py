@@ -61,7 +61,7 @@ def test_the_protocol_follows_the_setting_then_the_port() -> None:
 
 def test_a_prometheus_page_is_added_to_the_metrics(free: int) -> None:
     """Host and port are those that were asked for; other exporters stay."""
-    env, problem = with_prometheus({"OTEL_METRICS_EXPORTER": "console"}, Address("127.0.0.1", free))
+    env, problem, _ = with_prometheus({"OTEL_METRICS_EXPORTER": "console"}, Address("127.0.0.1", free))
 
     assert problem == ""
     assert env == {
@@ -73,7 +73,7 @@ def test_a_prometheus_page_is_added_to_the_metrics(free: int) -> None:
 
 def test_a_port_in_use_is_told_and_nothing_is_changed(listening: int) -> None:
     """The program runs on, without the page: an exporter that fails would take all telemetry with it."""
-    env, problem = with_prometheus({}, Address("127.0.0.1", listening))
+    env, problem, _ = with_prometheus({}, Address("127.0.0.1", listening))
 
     assert env == {}
     assert problem == (
@@ -83,7 +83,7 @@ def test_a_port_in_use_is_told_and_nothing_is_changed(listening: int) -> None:
 
 def test_all_signals_go_to_an_endpoint_that_answers(listening: int) -> None:
     """A bare host and port becomes a URL."""
-    env, problem = with_otlp({"OTEL_LOGS_EXPORTER": "console"}, f"127.0.0.1:{listening}")
+    env, problem, _ = with_otlp({"OTEL_LOGS_EXPORTER": "console"}, f"127.0.0.1:{listening}")
 
     assert problem == ""
     assert env == {
@@ -97,7 +97,7 @@ def test_all_signals_go_to_an_endpoint_that_answers(listening: int) -> None:
 
 def test_an_endpoint_where_nobody_answers_is_told_and_not_used(free: int) -> None:
     """So the exit is not delayed by exporters that try again."""
-    env, problem = with_otlp({}, f"http://127.0.0.1:{free}")
+    env, problem, _ = with_otlp({}, f"http://127.0.0.1:{free}")
 
     assert env == {}
     assert problem == (

@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 
 import otel_agents
+from otel_agents import door, serve
 from otel_agents.audit.records import ENTRY, RECORDS
 from otel_agents.bus.event import Event, next_id
+from otel_agents.bus.hub import Hub
 from otel_agents.bus.projections import ENDINGS, STARTED
 from otel_agents.config import SETTINGS
 from otel_agents.door import Reply, entrance
@@ -44,6 +46,8 @@ from otel_agents.semconv.events import EVENTS
 from otel_agents.semconv.gen_ai import UPSTREAM
 from otel_agents.semconv.kinds import KINDS
 from otel_agents.semconv.metrics import METRICS
+from otel_agents.serve.events import PARAMETERS
+from otel_agents.serve.health import Health
 from otel_agents.signals.eventlog import fields_of, json_line
 from otel_agents.testing import Telemetry, capture
 from tests.docs.pages import CODE, DOCS, PAGES, ROOT, blocks, commands, name, prose, read, spans
@@ -147,6 +151,15 @@ def _flex() -> set[str]:
     return found | _words(document) | {*inspect.signature(create_app).parameters, "create_app", "lifespan_context"}
 
 
+def _serving() -> set[str]:
+    """Return the names of the live endpoints: parameters, fields of health, codes, reasons; and Prometheus' own."""
+    observed = serve.Observation(Hub())
+    found = {*PARAMETERS, *_words(Health(observed).report()), *inspect.signature(otel_agents.asgi_app).parameters}
+    observed.close()
+    found |= {each for package in (serve, door) for each in re.findall(r'"(\w+_\w+)"', _source(package))}
+    return found | {"taskSpec", "prometheus_client"}
+
+
 def _words(document: object) -> set[str]:
     """Return every key of a document, and every text in it that is a word."""
     if isinstance(document, dict):
@@ -225,7 +238,12 @@ def test_single_names_exist(page: Path) -> None:
     words = [word for code in CODE.findall(_written(page)) for word in re.split(r"[^\w.]+", code)]
     named = [word for word in words if SNAKE.fullmatch(word) or CAMEL.fullmatch(word)]
 
-    assert _unknown(named, _vocabulary(), _payloads(), _python(), _flex(), _team(), _iterating(), THEIRS, OTHERS) == []
+    assert (
+        _unknown(
+            named, _vocabulary(), _payloads(), _python(), _flex(), _team(), _iterating(), _serving(), THEIRS, OTHERS
+        )
+        == []
+    )
 
 
 def test_an_unknown_name_would_be_seen() -> None:

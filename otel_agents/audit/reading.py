@@ -111,11 +111,9 @@ def lines(path: Path, quality: Quality) -> Iterator[bytes]:
     """
     try:
         with opened(path) as file:
-            while line := file.readline(MAX_LINE):
-                _skip_rest(file, line)
-                if not line.isspace():
-                    quality.lines += 1
-                    yield line
+            for line in filter(bytes.strip, _cut(file)):
+                quality.lines += 1
+                yield line
     except (EOFError, zlib.error, gzip.BadGzipFile):
         quality.damaged += 1
     except OSError as error:
@@ -167,6 +165,9 @@ def _whole(record: Record, quality: Quality) -> Record | None:
     return whole
 
 
-def _skip_rest(file: BinaryIO, line: bytes) -> None:
-    while len(line) == MAX_LINE and not line.endswith(b"\n"):
-        line = file.readline(MAX_LINE)
+def _cut(file: BinaryIO) -> Iterator[bytes]:
+    while line := file.readline(MAX_LINE):
+        rest = line
+        while len(rest) == MAX_LINE and not rest.endswith(b"\n"):
+            rest = file.readline(MAX_LINE)
+        yield line

@@ -161,13 +161,3 @@ async def test_a_policy_is_triggered_by_hand(house, coordinator) -> None:
 
     assert [frame.message for frame in frames if frame.type == "log"] == ["by hand"]
     assert story(frames)[-1] == "complete completed"
-
-
-async def test_a_final_output_that_breaks_the_contract_fails_the_run(house, coordinator) -> None:
-    """The answer is held against the caller's schema before the last frame, which says what is wrong with it."""
-    contract = {"mode": "json_schema", "schema": {"type": "object", "required": ["height"]}}
-    wanted = policies(policy("say", "onValidationFail", "emit", message="bad"))
-    house.special["build"] = {"output": ("structured_output",)}
-    frames = await run(coordinator, outputContract=contract, **wanted)
-
-    assert story(frames)[-1] == "complete failed"

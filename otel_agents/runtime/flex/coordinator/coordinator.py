@@ -96,7 +96,9 @@ class Coordinator:
                 envelope=envelope.dump(),
                 client_id=said.client_id or "",
             )
-            run_id, is_new = await self.store.runs.create(new, idempotency_key=idempotency_key)
+            run_id, is_new = await self.store.runs.create(
+                new, idempotency_key=idempotency_key, lease_s=self.settings.lease_s
+            )
             if not is_new:
                 return Accepted(run_id, (await self.store.runs.get(run_id)).correlation_id, is_new=False)
             try:

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -90,7 +90,8 @@ def serve(
     app = _app(settings, _registry(registry, settings), observation)
     ready.append(lambda: app.state.lifetime.is_ready)
     door = Door(app, token=secret, hosts=allow_host or (), max_connections=settings.max_connections)
-    _run(door, _listening(host, port), settings.grace_s, observation)
+    leave = [app.state.lifetime.leave, *([observation.close] if observation is not None else [])]
+    _run(door, _listening(host, port), settings.grace_s, leave)
 
 
 def _settings() -> Settings:
@@ -179,11 +180,11 @@ def _listening(host: str, port: int) -> socket.socket:
         raise typer.Exit(NOT_STARTED) from None
 
 
-def _run(app: App, listening: socket.socket, grace_s: float, observation: Observation | None) -> None:
+def _run(app: App, listening: socket.socket, grace_s: float, leave: Iterable[Callable[[], object]]) -> None:
     import uvicorn
 
     class Server(uvicorn.Server):
-        """Says when it serves, and ends the streams of the observation, which have no end of their own."""
+        """Says when it serves, and tells those who need time, or whose streams never end, that it stops."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -191,8 +192,8 @@ def _run(app: App, listening: socket.socket, grace_s: float, observation: Observ
                 say(f"Flex listens on {_url(listening)}")
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            if observation is not None:
-                observation.close()
+            for each in leave:
+                each()
             await super().shutdown(sockets)
 
     for each in (signal.SIGTERM, signal.SIGINT):

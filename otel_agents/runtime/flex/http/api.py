@@ -50,7 +50,7 @@ class Api:
         query = reading.read_query(request, StreamQuery)
         after = reading.read_position(request, run_id, query.after)
         run = await self._lifetime.coordinator.describe(run_id)
-        if run["status"] != "running" and after >= int(run["lastSeq"]):
+        if run["status"] not in ("queued", "running") and after >= int(run["lastSeq"]):
             return Response(status_code=NO_CONTENT, headers={"Cache-Control": "no-store"})
         return self._stream(run_id, str(run["correlationId"]), after)
 

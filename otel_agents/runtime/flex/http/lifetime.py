@@ -28,6 +28,7 @@ class Lifetime:
         self._given = coordinator
         self._coordinator = coordinator
         self._store: Store | None = None
+        self._leaving: asyncio.Task[None] | None = None
 
     @property
     def coordinator(self) -> Coordinator:
@@ -43,7 +44,7 @@ class Lifetime:
     @property
     def is_ready(self) -> bool:
         """Whether runs can be taken."""
-        return self._coordinator is not None
+        return self._coordinator is not None and self._leaving is None
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
@@ -74,8 +75,14 @@ class Lifetime:
                 _log.warning("%s; trying again in %g s", error, AGAIN_S)
                 await asyncio.sleep(AGAIN_S)
 
+    def leave(self) -> None:
+        """Begin to stop, while streams still go on: nodes and streams then have the same seconds to end."""
+        if self._leaving is None and self._given is None and self._coordinator is not None:
+            self._leaving = asyncio.create_task(self._coordinator.stop(self._settings.grace_s), name="flex-leave")
+
     async def _close(self) -> None:
-        if self._coordinator is not None:
-            await self._coordinator.stop(self._settings.grace_s)
+        self.leave()
+        if self._leaving is not None:
+            await self._leaving
         if self._store is not None:
             await self._store.close()

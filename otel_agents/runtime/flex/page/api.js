@@ -11,10 +11,19 @@ export class Problem extends Error {
   }
 }
 
+let isLeaving = false;
+
+/** Go to the login: the cookie has ended. Several answers may say so at once. */
+function logIn() {
+  if (!isLeaving) location.assign(`login?next=${encodeURIComponent(location.href)}`);
+  isLeaving = true;
+}
+
 async function call(path, { method = "GET", body, headers = {}, signal } = {}) {
   const sent = body === undefined ? {} : { "Content-Type": "application/json" };
   const response = await fetch(`${ROOT}/${path}`, { method, body, signal, headers: { ...sent, ...headers } });
   if (response.ok) return response;
+  if (response.status === 401) logIn();
   const answer = await response.json().catch(() => ({}));
   throw new Problem(response.status, answer.error ?? { message: `The server answered ${response.status}` });
 }

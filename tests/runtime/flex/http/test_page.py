@@ -150,3 +150,21 @@ async def test_an_envelope_that_is_refused_is_explained(shown) -> None:
 
     assert "/goal: " in await _text(page, "#notice")
     assert await page.input_value("#envelope") == '{"goal": "x"}'
+
+
+@pytest.mark.proof
+async def test_an_operator_logs_in_with_the_token(browser, tmp_path) -> None:
+    """With a token the page asks for it once, then works as ever; when the login has ended it asks again."""
+    async with serving(create_app(settings(tmp_path), token="sesame")) as client:
+        context = await browser.new_context()
+        page = await context.new_page()
+        page.set_default_timeout(SHOWN_MS)
+        await page.goto(str(client.base_url))
+        await page.fill("input", "sesame")
+        await page.click("button")
+        await page.click("#envelope-form button[type=submit]")
+        await page.wait_for_selector(".question")
+        await context.clear_cookies()
+        await page.wait_for_selector("input[type=password]")
+        assert "/login?next=" in page.url
+        await context.close()

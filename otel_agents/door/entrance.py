@@ -108,7 +108,7 @@ class Door:
         if self._secret.is_known_to(visit):
             return None
         if _is_page(visit):
-            return Reply(303, headers=(("location", f"{visit.root}{login.PATH}"),))
+            return Reply(303, headers=(("location", login.leading_to(visit)),))
         return NO_TOKEN
 
     def _too_much(self, visit: Visit) -> Reply | None:

@@ -8,6 +8,7 @@ import json
 import re
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from otel_agents.door.body import Body, TooLarge
 from otel_agents.door.replies import Reply, refusal
@@ -36,6 +37,12 @@ NO_METHOD: Final = refusal(405, "method_not_allowed", "the login takes GET and P
 NO_TOKEN: Final = refusal(400, "bad_request", 'the body has to be {"token": "..."}')
 WRONG: Final = refusal(401, "unauthorized", "this is not the token")
 TOO_LARGE: Final = refusal(413, "body_too_large", f"a login has at most {MAX_BODY} bytes")
+
+
+def leading_to(visit: Visit) -> str:
+    """Return the address of the page, which leads on to where the visit wanted to go."""
+    query = f"?{visit.query}" if visit.query else ""
+    return f"{visit.root}{PATH}?next={quote(f'{visit.root}{visit.path}{query}', safe='')}"
 
 
 async def login(visit: Visit, receive: Receive, secret: Secret) -> Reply:

@@ -40,6 +40,11 @@ class Visit:
         return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
     @property
+    def query(self) -> str:
+        """The query, as it was sent."""
+        return bytes(self.scope.get("query_string", b"")).decode("latin-1")
+
+    @property
     def is_handshake(self) -> bool:
         """Whether it opens a WebSocket."""
         return bool(self.scope["type"] == "websocket")

@@ -5,9 +5,7 @@ One lock holds both together, so that a client gets each step exactly once: in t
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final
@@ -24,8 +22,6 @@ MAX_RUNS: Final = 1000
 RUN_STARTED: Final = "run:started"
 RUN_ENDINGS: Final = frozenset(row.frame for row in ENDINGS)
 INSIDE: Final = {"iteration": ("phase",)}  # what is over when this starts or ends
-
-_boards: weakref.WeakSet[Board] = weakref.WeakSet()
 
 
 class Client:
@@ -93,7 +89,6 @@ class Board:
         self._bad = 0
         self.is_open = True
         self.renew()
-        _boards.add(self)
 
     def renew(self) -> None:
         """Begin anew in a forked child: the clients are the parent's, and so is the thread that may hold the lock."""
@@ -180,12 +175,3 @@ def _step(steps: dict[str, Record], kind: str, frame: Record) -> None:
         steps.pop(f"{name}:started", None)
     if verb == "started":
         steps[kind] = frame
-
-
-def _renew() -> None:
-    for board in list(_boards):
-        board.renew()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew)

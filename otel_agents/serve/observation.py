@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -12,6 +14,8 @@ from otel_agents.serve.vitals import Vitals
 QUEUE_SIZE: Final = 10_000  # of our own listeners, which are quick
 
 Page = Callable[[str], tuple[bytes, str]]
+
+_observations: weakref.WeakSet[Observation] = weakref.WeakSet()
 
 
 class Observation:
@@ -48,6 +52,7 @@ class Observation:
             hub.subscribe(self.vitals.see, name="health", queue_size=QUEUE_SIZE, keep_on_error=True),
             hub.subscribe(self.board.see, name="progress", queue_size=QUEUE_SIZE, keep_on_error=True),
         )
+        _observations.add(self)
 
     def on_close(self, call: Callable[[], object]) -> Callable[[], object]:
         """Have a function called at the close, from whatever thread that comes; returns what takes it back."""
@@ -62,3 +67,13 @@ class Observation:
         self.board.close()
         for call in list(self._on_close):
             call()
+
+
+def _renew() -> None:
+    for observation in list(_observations):
+        observation.vitals.renew()
+        observation.board.renew()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew)

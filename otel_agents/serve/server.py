@@ -98,6 +98,7 @@ class ServerThread:
     def __init__(self, app: App, listening: socket.socket, on_leave: Callable[[], object] = bool) -> None:
         self.address = address_of(listening)
         self._socket = listening
+        self._on_leave = on_leave
         self._server = Server(configure(app, lifespan="off", interface="asgi3"), on_leave)
         self._thread = threading.Thread(target=self._run, name=NAME, daemon=True)
         _threads.add(self)
@@ -118,6 +119,7 @@ class ServerThread:
         The numbers stay taken, so that nothing of the child's gets them while objects of the parent's are around.
         """
         _threads.discard(self)
+        self._on_leave()
         transports = (getattr(each, "transport", None) for each in list(self._server.server_state.connections))
         sockets = (transport.get_extra_info("socket") for transport in transports if transport is not None)
         nothing = os.open(os.devnull, os.O_RDWR)

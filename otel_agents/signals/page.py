@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +15,8 @@ from opentelemetry.sdk.metrics.export import ExponentialHistogram, MetricsData
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+
+_pages: weakref.WeakSet[Page] = weakref.WeakSet()
 
 
 class Page:
@@ -25,6 +29,7 @@ class Page:
     def __init__(self, host: MeterProviderApi) -> None:
         self._reader = _Reader()
         self.renew()
+        _pages.add(self)
         add = getattr(host, "add_metric_reader", None)  # the SDK has it since 1.43
         self.is_own = add is None
         self.provider = host if add is not None else MeterProvider([self._reader], shutdown_on_exit=False)
@@ -85,3 +90,12 @@ def _shown(data: MetricsData | None) -> Any:
         for resource in data.resource_metrics
     ]
     return replace(data, resource_metrics=resources)
+
+
+def _renew() -> None:
+    for page in list(_pages):
+        page.renew()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew)

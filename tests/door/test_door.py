@@ -332,9 +332,9 @@ def test_a_login_that_is_none(body, status) -> None:
 def test_a_browser_is_sent_to_the_login() -> None:
     """A page that needs the token leads to where it is asked for, below the path where the app is mounted."""
     accept = (b"accept", b"text/html,*/*")
-    answer = ask(guarded(), "GET", "/otel/runs", accept, root_path="/otel")
+    answer = ask(guarded(), "GET", "/otel/runs", accept, root_path="/otel", query_string=b"a=1&b=2")
 
-    assert (answer.status, answer.headers["location"]) == (303, "/otel/login")
+    assert (answer.status, answer.headers["location"]) == (303, "/otel/login?next=%2Fotel%2Fruns%3Fa%3D1%26b%3D2")
     page = ask(guarded(), "GET", "/otel/login", accept, root_path="/otel")
     assert page.status == 200
     assert b'type="password"' in page.body

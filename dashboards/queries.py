@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -62,7 +62,7 @@ class Query:
 
     def top(self, count: int) -> Query:
         """Return the highest series only."""
-        return Query(f"topk({count}, {self})", self.unit, self.labels)
+        return replace(self, text=f"topk({count}, {self})")
 
 
 def _matcher(value: str) -> str:

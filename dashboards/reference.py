@@ -31,7 +31,7 @@ def _plain(text: str) -> str:
 
 
 def _alert(rule: Alert) -> tuple[str, ...]:
-    told = ", ".join(rule.labels.values())
+    told = ", ".join(each for each in rule.labels.values() if "{{" not in each)
     return (
         f"[{rule.name}](../runbooks/{rule.name}.md){f' ({told})' if told else ''}",
         rule.severity,

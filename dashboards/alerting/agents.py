@@ -47,15 +47,17 @@ def _errors(limits: Limits) -> tuple[Alert, ...]:
             "HighErrorRate", "warning",
             f"rate({errors}[5m]) > {limits.error_rate:g}",
             "High error rate in YOLO system",
-            "Agent {{ $labels.agent }} of {{ $labels.job }} makes {{ $value | humanize }} errors a second of severity "
-            f"{{{{ $labels.severity }}}}; the limit is {limits.error_rate:g}.",
+            'Agent {{ $labels.agent }} of {{ $labels.job }} makes {{ $value | printf "%.2f" }} errors a second '
+            f"of severity {{{{ $labels.severity }}}}; the limit is {limits.error_rate:g}.",
             "yolo", "5m",
+            # The alert's severity hides that of the errors: two of those would be one alert, which fails the rule.
+            {"error_severity": "{{ $labels.severity }}"},
         ),
         Alert(
             "HighErrorRateAllAgents", "warning",
             f"{RULES.rate(m.ERRORS)} > {limits.error_rate:g}",
             "High error rate in YOLO system, all agents together",
-            "The agents of {{ $labels.job }} make {{ $value | humanize }} errors a second together; the limit is "
+            'The agents of {{ $labels.job }} make {{ $value | printf "%.2f" }} errors a second together; the limit is '
             f"{limits.error_rate:g}.",
             "yolo", "5m",
         ),

@@ -1,0 +1,63 @@
+"""The gateway keeps each trace in which an agent runs, and samples the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.collector.backends import Backend
+from tests.collector.ledger import post
+from tests.collector.tiers import two_tiers
+
+pytestmark = pytest.mark.proof
+
+RUNS, OTHERS = 50, 1000
+WAIT_S = 2
+SHORT = f"""
+processors:
+  tail_sampling:
+    decision_wait: {WAIT_S}s
+"""
+
+
+def spans(*rows: tuple[int, str, bool, int]) -> bytes:
+    """Return a request of spans: the number of its trace, its name, whether a run, and its status."""
+    request = ExportTraceServiceRequest()
+    scope = request.resource_spans.add().scope_spans.add()
+    for number, (trace, name, run, status) in enumerate(rows):
+        span = scope.spans.add(name=name, trace_id=(trace + 1).to_bytes(16, "big"), start_time_unix_nano=1)
+        span.end_time_unix_nano = 2
+        span.span_id = (number + 1).to_bytes(8, "big")
+        span.status.code = status
+        if run:
+            span.attributes.add(key="flex.run.id").value.string_value = f"r-{trace}"
+    return request.SerializeToString()
+
+
+def names(end: Backend, name: str) -> set[int]:
+    """Return the numbers of the traces in which a span of this name arrived."""
+    return {int.from_bytes(span.trace_id, "big") - 1 for span in end.spans if span.name == name}
+
+
+def test_runs_are_kept_and_the_rest_is_sampled(tmp_path: Path) -> None:
+    """All traces with a run arrive whole, also a span that comes days later; of the rest, errors and the share."""
+    short = tmp_path / "short.yaml"
+    short.write_text(SHORT)
+    runs, others, failed = range(RUNS), range(1000, 1000 + OTHERS), range(5000, 5010)
+    with two_tiers(tmp_path, gateway=(str(short),), OTELCOL_SAMPLE_PERCENT="10") as tiers:
+        url = f"{tiers.first.http}/v1/traces"
+        assert post(url, spans(*((run, "node", True, 0) for run in runs))) == 200
+        assert post(url, spans(*((run, "request", False, 0) for run in runs))) == 200
+        assert post(url, spans(*((other, "other", False, 0) for other in others))) == 200
+        assert post(url, spans(*((other, "failed", False, 2) for other in failed))) == 200
+        tiers.backend.wait(lambda end: len(names(end, "request")) == RUNS and len(names(end, "failed")) == 10)
+        # A trace that was dropped: its run comes after the decision, as the end of one that waited for a human does.
+        dropped = min(set(others) - names(tiers.backend, "other"))
+        assert post(url, spans((dropped, "late run", True, 2))) == 200
+        tiers.backend.wait(lambda end: names(end, "late run") == {dropped})
+    end = tiers.backend
+    assert names(end, "node") == names(end, "request") == set(runs)
+    assert len([span for span in end.spans if span.name == "node"]) == RUNS
+    assert 60 <= len(names(end, "other")) <= 140

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from otel_agents import adapters, guard, pipeline
-from otel_agents.config import Config, Options
+from otel_agents.config import Config, Options, Problem
 from otel_agents.patching import apply
+from otel_agents.patching.table import Adapter
 
 if TYPE_CHECKING:
     from otel_agents.serve.server import ServerThread
 
 PROVIDERS: Final = ("tracer_provider", "meter_provider", "logger_provider")
+
+
+def _targets(config: Config) -> tuple[list[Adapter], list[Problem]]:
+    """Return the adapter of the declared targets, if there are any, and what is wrong with them."""
+    if not config.targets:
+        return [], []
+    from otel_agents.patching.targets.adapting import adapter
+
+    made, problems = guard.run("instrumentor.targets", adapter, config.targets) or (None, [])
+    return [made] if made is not None and made.patches else [], problems
 
 
 class OtelAgentsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
@@ -38,6 +50,8 @@ class OtelAgentsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         providers = {name: options.pop(name, None) for name in PROVIDERS}
         given = options.get("config")
         config = given if isinstance(given, Config) else Config.load(options, strict=False)
+        declared, wrong = _targets(config)
+        config = replace(config, problems=(*config.problems, *wrong))
         pipeline.tell_problems(config, *adapters.problems(config))
         pipe = pipeline.start(config, **providers, patch_points=apply.patch_counts)
         guard.run("instrumentor.serve", self._serve, config)
@@ -45,7 +59,7 @@ class OtelAgentsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
             from otel_agents.serve.report import profile
 
             guard.run("instrumentor.profile", profile, config.profile, pipe.mark)
-        for adapter in adapters.load(config.adapters) if config.enabled else ():
+        for adapter in (*adapters.load(config.adapters), *declared) if config.enabled else ():
             self._applied.append(apply.apply(adapter, on_applied=pipe.announce))
 
     def _serve(self, config: Config) -> None:

@@ -32,9 +32,14 @@ def ask(
     values: dict[str, object] = {**about, a.FLEX_HITL_REQUEST_ID: request_id}
     values |= {a.FLEX_HITL_ORIGIN: origin} if origin else {}
     values |= {a.FLEX_HITL_PENDING_NODE: node_id} if node_id else {}
+    keep(operation, key, request_id, node_id)
+    RECORDER.fact(e.HITL_REQUEST, values, operation=operation)
+
+
+def keep(operation: Operation, key: str, request_id: str, node_id: str = "") -> None:
+    """Keep a question that was told otherwise, under its key, if it has one."""
     if key:
         guard.run("pauses.put", RECORDER.pauses.put, _pause(operation, key, request_id, node_id))
-    RECORDER.fact(e.HITL_REQUEST, values, operation=operation)
 
 
 def answer(

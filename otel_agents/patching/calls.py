@@ -15,11 +15,11 @@ from typing import Any, Final, TypeVar, cast
 
 from otel_agents import guard
 from otel_agents.operation import ABANDONED, CANCELLED
-from otel_agents.patching.entering import observe
+from otel_agents.patching.entering import MANAGERS, Steps, observe
 from otel_agents.patching.likeness import dress, parameters_of
 from otel_agents.patching.steps import as_given, athrower, first_step, thrower
 from otel_agents.patching.table import Patch
-from otel_agents.patching.watch import SILENT, Held, Site, Watch
+from otel_agents.patching.watch import SILENT, Held, Opened, Site, Watch
 
 Host = TypeVar("Host", bound=Callable[..., Any])
 Function = Callable[..., Any]
@@ -131,8 +131,21 @@ def async_generator(original: Function, site: Site) -> Function:
     return patched
 
 
-def returns_awaitable(original: Function, site: Site) -> Function:
-    """A plain function that returns a coroutine or a future."""
+def returns_iterator(original: Function, site: Site) -> Function:
+    """A plain function that returns a generator or an async generator; starts at the first step."""
+
+    def patched(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        follow = FOLLOWED.get(type(result))
+        if follow is None or not site.is_heard():
+            return result
+        return _named(follow(lambda *_, **__: result, site)(*args, **kwargs), result)
+
+    return patched
+
+
+def returns_anything(original: Function, site: Site) -> Function:
+    """A plain function of which nobody said what it returns; starts with the call, and ends with what that gave."""
 
     def patched(*args: Any, **kwargs: Any) -> Any:
         watch = site.open(args, kwargs, Held) if site.on else None
@@ -148,6 +161,13 @@ def returns_awaitable(original: Function, site: Site) -> Function:
             watch.leave()
             watch.unstarted = result
             return _named(_awaited(watch), result)
+        if type(result) in FOLLOWED:
+            watch.leave()
+            return _named(FOLLOWED[type(result)](lambda *_, **__: result, Opened(watch))(), result)
+        if issubclass(type(result), MANAGERS):
+            watch.leave()
+            guard.run(site.at["after"], observe, result, Opened(watch).open, STEPS)
+            return result
         if guard.run(site.at["after"], _settles, result, watch):
             watch.leave()
             return result
@@ -156,27 +176,14 @@ def returns_awaitable(original: Function, site: Site) -> Function:
     return patched
 
 
-def returns_iterator(original: Function, site: Site) -> Function:
-    """A plain function that returns a generator or an async generator; starts at the first step."""
-
-    def patched(*args: Any, **kwargs: Any) -> Any:
-        result = original(*args, **kwargs)
-        follow = FOLLOWED.get(type(result))
-        if follow is None or not site.is_heard():
-            return result
-        return _named(follow(lambda *_, **__: result, site)(*args, **kwargs), result)
-
-    return patched
-
-
-def async_context_manager(original: Function, site: Site) -> Function:
-    """A plain function that returns an async context manager; starts when that is entered."""
+def context_manager(original: Function, site: Site) -> Function:
+    """A plain function that returns a context manager, async or not; starts when that is entered."""
 
     def patched(*args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
         if site.is_heard():
             opens = functools.partial(site.open, args, kwargs, Held)
-            guard.run(site.at["before"], observe, result, opens, _held)
+            guard.run(site.at["before"], observe, result, opens, STEPS)
         return result
 
     return patched
@@ -189,9 +196,11 @@ BY_KIND: Final[tuple[tuple[Callable[[object], bool], Build], ...]] = (
     (inspect.iscoroutinefunction, coroutine),
 )
 SHAPES: Final[Mapping[str, Build]] = {
-    "returns_awaitable": returns_awaitable,
+    "returns_awaitable": returns_anything,
     "returns_iterator": returns_iterator,
-    "async_context_manager": async_context_manager,
+    "context_manager": context_manager,
+    "async_context_manager": context_manager,
+    "returns_anything": returns_anything,
 }
 
 
@@ -239,6 +248,18 @@ async def _held(awaitable: Any, watch: Watch) -> Any:
     except BaseException as error:
         watch.fail(error)
         raise
+
+
+def _ran(watch: Watch, step: Function, *args: Any) -> Any:
+    """Take a step; when that raises, the watch has ended with it."""
+    try:
+        return step(*args)
+    except BaseException as error:
+        watch.fail(error)
+        raise
+
+
+STEPS: Final = Steps(_held, _ran)
 
 
 def _settles(result: Any, watch: Watch) -> bool:

@@ -62,9 +62,16 @@ def parameters_of(original: Any, *, has_self: bool | None = None) -> Parameters:
 
     ``has_self`` None goes by the first parameter's name.
     """
-    code = getattr(guard.run("patch.parameters", inspect.unwrap, original), "__code__", None)
+    unwrapped: Any = guard.run("patch.parameters", inspect.unwrap, original)
+    code = getattr(unwrapped, "__code__", None)
     if not isinstance(code, types.CodeType):
         return Parameters({}, has_self=bool(has_self))
     names = code.co_varnames[: code.co_argcount]
     is_method = names[:1] in (("self",), ("cls",)) if has_self is None else has_self
-    return Parameters({name: position for position, name in enumerate(names)}, is_method)
+    return Parameters({name: position for position, name in enumerate(names)}, is_method, _defaults(unwrapped, names))
+
+
+def _defaults(function: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    values = getattr(function, "__defaults__", None) or ()
+    named = getattr(function, "__kwdefaults__", None) or {}
+    return dict(zip(names[len(names) - len(values) :], values, strict=False)) | named

@@ -6,6 +6,7 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from typing import Any, Final, NamedTuple
 
 MISSING: Final = object()
@@ -54,13 +55,37 @@ class Place(NamedTuple):
 
 def find(module: str, path: tuple[str, ...]) -> Place | None:
     """Return where a target stands, None when it does not. Imports nothing and asks no module for lazy names."""
+    found = Place(owner_of(module, path[:-1]), path[-1])
+    return found if found.owner is not None and found.seen() is not MISSING else None
+
+
+def owner_of(module: str, path: tuple[str, ...]) -> Any:
+    """Return the module, or the class in it at this path; None when it is not there."""
     owner: Any = sys.modules.get(module)
-    for name in path[:-1]:
+    for name in path:
         owner = Place(owner, name).seen() if hasattr(owner, "__dict__") else None
         if not isinstance(owner, type):
             return None
-    found = Place(owner, path[-1])
-    return found if hasattr(owner, "__dict__") and found.seen() is not MISSING else None
+    return owner if hasattr(owner, "__dict__") else None
+
+
+def matching(module: str, path: tuple[str, ...]) -> list[str]:
+    """Return the names that match the last part of a path: of a module those that it defines, of a class all.
+
+    Private names match only a pattern that begins as they do.
+    """
+    owner, pattern = owner_of(module, path[:-1]), path[-1]
+    if owner is None:
+        return []
+    if isinstance(owner, type):
+        names = [name for cls in owner.__mro__ if cls is not object for name in vars(cls)]
+    else:
+        names = [name for name, value in vars(owner).items() if getattr(value, "__module__", None) == module]
+    return [name for name in dict.fromkeys(names) if fnmatchcase(name, pattern) and _front(name) == _front(pattern)]
+
+
+def _front(name: str) -> str:
+    return name[: len(name) - len(name.lstrip("_"))]
 
 
 class Held(NamedTuple):

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 from otel_agents.operation import Identity
 from otel_agents.semconv.model import Kind
 
-Shape = Literal["", "returns_awaitable", "returns_iterator", "async_context_manager"]
+Shape = Literal[
+    "", "returns_awaitable", "returns_iterator", "returns_anything", "context_manager", "async_context_manager"
+]
 State = Literal["applied", "waiting", "unsupported", "missing"]
 
 APPLIED: Final = "applied"
 WAITING: Final = "waiting"
 UNSUPPORTED: Final = "unsupported"
 MISSING: Final = "missing"
+PATTERN: Final = frozenset("*?[")
 STATES: Final[tuple[State, ...]] = (APPLIED, WAITING, UNSUPPORTED, MISSING)
+
+_NOTHING: Final = object()
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 class Parameters(NamedTuple):
-    """Where the parameters of a patched function stand: position by name, and whether the first is the receiver."""
+    """The parameters of a patched function: position by name, whether the first is the receiver, and defaults."""
 
     positions: Mapping[str, int]
     has_self: bool = False
+    defaults: Mapping[str, Any] = MappingProxyType({})
 
 
 class Call:
@@ -54,6 +61,20 @@ class Call:
         if position is not None and position < len(self.args):
             return self.args[position]
         return self.kwargs.get(name, default)
+
+    def given(self, parameter: str | int) -> Any:
+        """Return what the function gets for a parameter, by name or by position after the receiver.
+
+        Raises:
+            LookupError: It gets nothing, since there is no such parameter, or no value for it.
+        """
+        if isinstance(parameter, int):
+            position = parameter + self._parameters.has_self
+            if position < len(self.args):
+                return self.args[position]
+            parameter = list(self._parameters.positions)[position]
+        value = self.argument(parameter, _NOTHING)
+        return self._parameters.defaults[parameter] if value is _NOTHING else value
 
 
 @dataclass(slots=True)  # not frozen: one is made on every call, and that would make it four times as dear
@@ -114,12 +135,19 @@ class Patch:
     ``shape`` says that a plain ``def`` is to be judged by what it returns:
         returns_awaitable: A coroutine or a future; the operation starts at the call and ends with it.
         returns_iterator: A generator or async generator; the operation starts at the first step.
-        async_context_manager: The operation lasts from entering to leaving, and is current in the block.
+        context_manager, async_context_manager: The operation lasts from entering to leaving, and is current in the
+            block.
+        returns_anything: The operation starts at the call, and ends with what that returns: a coroutine or future, a
+            generator, a context manager made of one, or a plain value.
 
     ``absent_before`` and ``absent_from`` bound the versions of the distribution that have the target (first version
     with it, first version without it again); ``absent_note`` says why. Outside them the state is "unsupported",
-    otherwise a target that is not there is "missing". ``source`` is where a row that was not written in Python
-    stands, such as ``targets.yaml:12``.
+    otherwise a target that is not there is "missing".
+
+    Of rows that were not written in Python, ``source`` is where a row stands, such as ``targets.yaml:12``, ``told``
+    what a tap tells, ``runtime`` what its runs are called, if not as those of the adapter; ``refuses`` looks at the
+    place that was found and returns why it must not be patched, "" when it may. The last part of their target may be
+    a pattern such as ``Worker.run_*``.
     """
 
     target: str
@@ -139,6 +167,19 @@ class Patch:
     absent_from: str = ""
     absent_note: str = ""
     source: str = ""
+    told: str = ""
+    runtime: str = ""
+    refuses: Callable[[Any], str] | None = None
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether the last part of the target stands for several names."""
+        return not PATTERN.isdisjoint(self.path[-1])
+
+    @property
+    def kind_name(self) -> str:
+        """What a call makes, for people: an operation of a kind, or the fact that a tap tells."""
+        return self.kind.name if self.kind is not None else self.told or "tap"
 
     @property
     def module(self) -> str:

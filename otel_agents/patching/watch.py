@@ -231,4 +231,18 @@ class Held(Watch):
                 self._end(None, ABANDONED)
 
 
+class Opened(Site):
+    """A site whose one call is watched already: of what a function gave out that goes on by steps."""
+
+    __slots__ = ("watch",)
+
+    def __init__(self, watch: Held) -> None:
+        self.watch = watch
+        self.on = True
+
+    def open(self, *_: Any) -> Any:
+        """Return the watch."""
+        return self.watch
+
+
 SILENT: Final = Site(Patch(target=":"), "none", "", Parameters({}))

@@ -16,7 +16,6 @@ from otel_agents.recorder import RECORDER
 
 __all__ = ["Pipeline", "active", "ensure", "start", "stop", "tell_problems"]
 
-NOT_BUILT: Final = ("targets",)  # settings of the contract that come with later parts
 LAST: Final = -100  # of the finalizers of a child of multiprocessing
 _lock = threading.RLock()
 _active: Pipeline | None = None
@@ -71,9 +70,6 @@ def tell_problems(config: Config, *more: Problem) -> None:
     """Log what is wrong with the settings: one message for each, with value, place and fix."""
     for problem in (*config.problems, *more):
         notice.warn(LOGGER, "%s", problem)
-    for name in NOT_BUILT:
-        if name in config.sources:
-            notice.warn(LOGGER, "%s: %s has no effect in this version; unset it", config.source_of(name), name)
 
 
 def _renew() -> None:

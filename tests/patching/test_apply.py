@@ -16,7 +16,8 @@ import wrapt
 
 from otel_agents import guard
 from otel_agents.patching import apply as applying
-from otel_agents.patching.apply import apply, installed_version, patch_counts, patch_states, release
+from otel_agents.patching.apply import apply, patch_counts, patch_states
+from otel_agents.patching.point import installed_version, release
 from otel_agents.patching.table import Adapter, Patch, PatchState, Start
 from otel_agents.semconv import kinds as k
 from tests.patching.conftest import MATERIAL, Rows, Told, patch

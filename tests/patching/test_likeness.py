@@ -135,10 +135,10 @@ def test_a_function_that_could_not_be_pickled_keeps_its_name(host: ModuleType, r
 
 
 def test_where_parameters_stand(host: ModuleType) -> None:
-    """Positions are those of the innermost function, whoever wrapped it; nothing is known of C code."""
-    assert parameters_of(host.Base.method) == Parameters({"self": 0, "what": 1}, True)
-    assert parameters_of(host.plain) == Parameters({"what": 0}, False)
-    assert parameters_of(host.session) == Parameters({"what": 0, "after": 1}, False)
+    """Positions and defaults are those of the innermost function, whoever wrapped it; nothing is known of C code."""
+    assert parameters_of(host.Base.method) == Parameters({"self": 0, "what": 1}, True, {"what": None, "key": "k"})
+    assert parameters_of(host.plain) == Parameters({"what": 0}, False, {"what": None, "key": "k"})
+    assert parameters_of(host.session) == Parameters({"what": 0, "after": 1}, False, {"what": None, "after": None})
     assert parameters_of(len, has_self=False) == Parameters({}, False)
 
 

@@ -1,0 +1,223 @@
+"""One row on its way: looked for, in force, lost, or taken out, with the state that it is in; knows no other row."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from importlib import metadata
+from typing import Any, Final
+
+from otel_agents import guard
+from otel_agents.patching.calls import shaped
+from otel_agents.patching.likeness import is_by_name, parameters_of, rename
+from otel_agents.patching.place import MISSING as NOTHING
+from otel_agents.patching.place import Place, chain, find, held, matching
+from otel_agents.patching.table import APPLIED, MISSING, UNSUPPORTED, WAITING, Adapter, Patch, PatchState, State
+from otel_agents.patching.watch import Site
+
+
+class Point:
+    """One row on its way: looked for, in force, or taken out."""
+
+    __slots__ = ("adapter", "before", "installed", "patch", "place", "problem", "seen_on_top", "site", "spec")
+
+    def __init__(self, adapter: Adapter, patch: Patch) -> None:
+        self.adapter = adapter
+        self.patch = patch
+        self.place: Place | None = None  # while it is in force
+        self.site: Site | None = None
+        self.before: Any = NOTHING  # the owner's own attribute before
+        self.installed: Any = None  # the owner's own attribute since
+        self.seen_on_top: Any = None  # what somebody else had put over ours when it was taken out
+        self.problem = ""
+        self.spec: Any = None  # of the module when it was patched; a reload brings another
+
+    @property
+    def runtime(self) -> str:
+        """What runs are called that begin here."""
+        return self.patch.runtime or self.adapter.runtime
+
+    @property
+    def in_force(self) -> bool:
+        """Whether calls are watched."""
+        return self.place is not None
+
+    def install(self, *, is_whole: bool = False) -> None:
+        """Put the closure in place, if the target is there and it is not in place yet.
+
+        ``is_whole``: the module has just been executed to its end, even if its import is not over.
+        """
+        target = find(self.patch.module, self.patch.path)
+        if self.place is not None or target is None:
+            return
+        if self.patch.refuses is not None and (reason := self.patch.refuses(target)):
+            raise TypeError(reason)
+        known = next((point for point in _covered if point.is_under(target, self)), None)
+        if known is None:
+            self._wrap(target)
+        else:
+            _covered.remove(known)
+            self.before, self.installed, self.site = known.before, known.installed, known.site
+        if self.site is not None:
+            self.site.patch, self.site.on = self.patch, True
+            self.place, self.spec, self.problem = target, _spec(self.patch.module), ""
+
+    def remove(self) -> None:
+        """Restore the very attribute that was there. Under somebody else's wrapper the closure only falls silent."""
+        is_lost = self.place is not None and self._is_lost(self.place)
+        target, self.place = self.place, None
+        if target is None or self.site is None:
+            return
+        self.site.on = False
+        if target.own() is self.installed:
+            target.restore(self.before)
+        elif not is_lost:
+            self.seen_on_top = target, target.own()
+            _covered.append(self)
+
+    def is_under(self, target: Place, other: Point) -> bool:
+        """Whether this closure, taken out of force, still lies at the target, and can serve the other row."""
+        if self.seen_on_top is None or self.seen_on_top[0] != target:
+            return False
+        mine, its = self.patch, other.patch
+        same = (self.adapter.name, mine.target, mine.shape) == (other.adapter.name, its.target, its.shape)
+        return same and (target.own() is self.seen_on_top[1] or self._is_in(target.own()))
+
+    def uncover(self) -> bool:
+        """Restore the attribute if what was on top is gone by now."""
+        target: Place = self.seen_on_top[0]
+        if target.own() is not self.installed:
+            return False
+        target.restore(self.before)
+        return True
+
+    def state(self) -> PatchState:
+        """Say how the row is doing."""
+        state, detail = self._state()
+        return PatchState(self.adapter.name, self.patch.target, self.patch.kind_name, state, detail, self.patch.source)
+
+    def _wrap(self, target: Place) -> None:
+        function, like, has_self, box = held(target)
+        site = Site(self.patch, self.adapter.name, self.runtime, parameters_of(like, has_self=has_self))
+        closure = shaped(function, site, like)
+        could_be_pickled = guard.run("patch.names", is_by_name, like)
+        self.before, self.installed, self.site = target.own(), box(closure), site
+        target.put(self.installed)
+        if could_be_pickled:
+            rename(closure, self.patch.module, self.patch.path)
+
+    def _is_in(self, attribute: Any) -> bool:
+        ours = getattr(self.installed, "__func__", self.installed)
+        return any(link is ours for link in chain(attribute))
+
+    def _is_lost(self, place: Place) -> bool:
+        """Whether the module was executed anew: what is looked up by its callers is not what was patched."""
+        now = find(self.patch.module, self.patch.path)
+        if now is None or now.owner is not place.owner:
+            return True
+        own = now.own()
+        return own is not self.installed and _spec(self.patch.module) is not self.spec and not self._is_in(own)
+
+    def _state(self) -> tuple[State, str]:
+        if self.place is not None and self._is_lost(self.place):
+            return MISSING, f"lost: {self.patch.module} was loaded anew; instrument again after that"
+        if self.place is not None:
+            is_on_top = self.place.own() is self.installed
+            return APPLIED, "" if is_on_top else "somebody else's wrapper stands in front"
+        if self._is_absent():
+            return UNSUPPORTED, self.patch.absent_note
+        module = sys.modules.get(self.patch.module)
+        if module is None:
+            return WAITING, "not imported yet"
+        if self.seen_on_top is not None:
+            return WAITING, "out of force; lets calls pass, under somebody else's wrapper"
+        if not self.problem and find(self.patch.module, self.patch.path) is not None:
+            return WAITING, "not in force"
+        if getattr(getattr(module, "__spec__", None), "_initializing", False):
+            return WAITING, "is being imported"
+        return MISSING, self.problem or f"there is no {'.'.join(self.patch.path)} in {self.patch.module}"
+
+    def _is_absent(self) -> bool:
+        before, since = self.patch.absent_before, self.patch.absent_from
+        version = installed_version(self.adapter.distribution) if before or since else ()
+        if not version:
+            return False
+        return bool(before and version < release(before)) or bool(since and version >= release(since))
+
+
+class Points(Point):
+    """A row whose target is a pattern: all functions of a module or a class with such a name, but for private ones.
+
+    What another row of the adapter names outright, is left to that row.
+    """
+
+    __slots__ = ("found",)
+
+    def __init__(self, adapter: Adapter, patch: Patch) -> None:
+        super().__init__(adapter, patch)
+        self.found: dict[str, Point] = {}
+
+    @property
+    def in_force(self) -> bool:
+        """Whether any function is watched."""
+        return any(point.in_force for point in self.found.values())
+
+    def install(self, *, is_whole: bool = False) -> None:
+        """Put closures in the places that match by now, once the module has all of its names."""
+        if not is_whole and getattr(_spec(self.patch.module), "_initializing", False):
+            return
+        front = self.patch.target.removesuffix(self.patch.path[-1])
+        taken = {each.target for each in self.adapter.patches}
+        for name in matching(self.patch.module, self.patch.path):
+            if name not in self.found and front + name not in taken:
+                self._add(name, Point(self.adapter, replace(self.patch, target=front + name)))
+
+    def _add(self, name: str, point: Point) -> None:
+        try:
+            point.install()
+        except TypeError:
+            return  # no function: nobody named it
+        self.found[name] = point
+
+    def remove(self) -> None:
+        """Restore all."""
+        while self.found:
+            self.found.popitem()[1].remove()
+
+    def _state(self) -> tuple[State, str]:
+        states = {name: point.state() for name, point in self.found.items()}
+        bad = [f"{name}: {each.detail}" for name, each in states.items() if each.state != APPLIED]
+        if bad:
+            return MISSING, "; ".join(bad)
+        return (APPLIED, ", ".join(states)) if states else super()._state()
+
+
+def point_of(adapter: Adapter, patch: Patch) -> Point:
+    """Return the way of a row."""
+    return Points(adapter, patch) if patch.is_pattern else Point(adapter, patch)
+
+
+_covered: Final[list[Point]] = []  # taken out of force under somebody else's wrapper
+
+
+def _spec(module: str) -> Any:
+    return getattr(sys.modules.get(module), "__spec__", None)
+
+
+def release(version: str) -> tuple[int, ...]:
+    """Return the release numbers of a version: ``1.2.0rc1`` is (1, 2, 0)."""
+    numbers: list[int] = []
+    for part in version.split("."):
+        digits = part[: len(part) - len(part.lstrip("0123456789"))]
+        if not digits:
+            break
+        numbers.append(int(digits))
+    return tuple(numbers)
+
+
+def installed_version(distribution: str) -> tuple[int, ...]:
+    """Return the release numbers of an installed distribution, () when it is not installed."""
+    try:
+        return release(metadata.version(distribution))
+    except (metadata.PackageNotFoundError, ValueError):
+        return ()

@@ -169,6 +169,7 @@ addEventListener("hashchange", () => open(new URLSearchParams(location.hash.slic
 
 sample = await fetch("page/sample.json").then((response) => response.text());
 $("envelope").value = sample;
+$("go").disabled = false; // not before there is something to start, and somebody who does
 await refresh();
 open(new URLSearchParams(location.hash.slice(1)).get("run"));
 poll();

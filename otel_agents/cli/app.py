@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from otel_agents.cli import audit, baseline, check, demo, optional, patches, run, semconv, serve
+from otel_agents.cli import audit, baseline, check, demo, optional, patches, run, semconv, serve, targets
 from otel_agents.version import __version__
 
 app = typer.Typer(
@@ -42,3 +42,4 @@ app.command()(check.check)
 app.command()(semconv.semconv)
 app.add_typer(audit.app, name="audit")
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(targets.app, name="targets")

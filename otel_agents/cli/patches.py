@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module, metadata
@@ -14,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from otel_agents import adapters, guard
-from otel_agents.config import Selection
+from otel_agents.config import Config, Selection
 from otel_agents.patching import apply
 from otel_agents.patching.table import APPLIED, MISSING, UNSUPPORTED, WAITING, Adapter, PatchState
+from otel_agents.patching.targets import adapting
 
 STYLES: Final = {APPLIED: "green", WAITING: "dim", UNSUPPORTED: "yellow", MISSING: "bold red"}
 PLAIN_WIDTH: Final = 200
@@ -30,20 +32,28 @@ def patches(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
-    """List every patch point of every adapter with its state and the versions tested.
+    """List every patch point of every adapter with its state and the versions tested, and the targets you declared.
 
     States: applied; waiting (its module is not imported); unsupported (not in the installed version, which is
     known); missing (it should be there, and is not: please report it).
 
     Exit codes: 0; 1 when a patch point is missing.
     """
-    found = [(adapter, _states(adapter, resolve=resolve)) for adapter in adapters.load(Selection())]
+    known = (*adapters.load(Selection()), *_declared())
+    found = [(adapter, _states(adapter, resolve=resolve)) for adapter in known]
     if as_json:
         typer.echo(json.dumps({"adapters": [_data(*each) for each in found]}, indent=2))
     else:
         _print(found)
     if any(state.state == MISSING for _, states in found for state in states):
         raise typer.Exit(FOUND_MISSING)
+
+
+def _declared() -> list[Adapter]:
+    """Return the targets of the configuration file; what is wrong with them is said by `otel-agents targets check`."""
+    targets = Config.load(strict=False).targets
+    made = adapting.adapter(targets)[0] if targets else None
+    return [made] if made is not None and made.patches else []
 
 
 def _states(adapter: Adapter, *, resolve: bool) -> list[PatchState]:
@@ -80,7 +90,7 @@ def _data(adapter: Adapter, states: Iterable[PatchState]) -> dict[str, Any]:
         "runtime": adapter.runtime,
         "distribution": adapter.distribution or None,
         "installed": _version(adapter) or None,
-        "tested": {"oldest": adapter.tested[0], "newest": adapter.tested[1]},
+        "tested": {"oldest": adapter.tested[0], "newest": adapter.tested[1]} if adapter.tested[0] else None,
         "patches": [
             {
                 "target": state.target,
@@ -94,14 +104,20 @@ def _data(adapter: Adapter, states: Iterable[PatchState]) -> dict[str, Any]:
     }
 
 
+def _title(adapter: Adapter) -> str:
+    oldest, newest = adapter.tested
+    if not oldest:
+        return f"{adapter.name}: declared in {os.environ.get('OTEL_AGENTS_CONFIG', 'the settings')}"
+    installed = _version(adapter)
+    has = f"installed {installed}" if installed else "not installed"
+    return f"{adapter.name}: {adapter.distribution or 'Python'} {has}, tested {oldest} to {newest}"
+
+
 def _print(found: list[tuple[Adapter, list[PatchState]]]) -> None:
     console = Console(highlight=False)
     console = console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
     for adapter, states in found:
-        oldest, newest = adapter.tested
-        installed = _version(adapter)
-        has = f"installed {installed}" if installed else "not installed"
-        title = f"{adapter.name}: {adapter.distribution or 'Python'} {has}, tested {oldest} to {newest}"
+        title = _title(adapter)
         table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
         for column in ("state", "kind", "target", "why"):
             table.add_column(column, overflow="fold", header_style="dim", no_wrap=column in ("state", "kind"))

@@ -10,6 +10,7 @@ from otel_agents.patching.table import Adapter
 from otel_agents.patching.targets.checking import check
 from otel_agents.patching.targets.facts import Notice
 from otel_agents.patching.targets.operations import Declaration
+from otel_agents.patching.targets.row import Row
 
 NAME: Final = "targets"
 
@@ -17,5 +18,10 @@ NAME: Final = "targets"
 def adapter(targets: tuple[Target, ...]) -> tuple[Adapter, list[Problem]]:
     """Return the adapter of all rows that can be used, and what is wrong with the others."""
     rows, problems = check(targets)
+    return of_rows(rows), problems
+
+
+def of_rows(rows: list[Row]) -> Adapter:
+    """Return the adapter of checked rows."""
     patches = tuple((Declaration(row) if row.declared.kind is not None else Notice(row)).patch() for row in rows)
-    return Adapter(NAME, "", "", ("", ""), patches), problems
+    return Adapter(NAME, "", "", ("", ""), patches)

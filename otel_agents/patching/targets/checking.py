@@ -14,7 +14,7 @@ from otel_agents.config.problem import shown, suggestion
 from otel_agents.config.values import Target
 from otel_agents.patching.table import Shape
 from otel_agents.patching.targets.grammar import PathError, parse
-from otel_agents.patching.targets.naming import ATTRIBUTE, BUILTIN, CLASS, METHOD, RUNTIME, wrong_method
+from otel_agents.patching.targets.naming import ATTRIBUTE, BUILTIN, CLASS, METHOD, RUNTIME, SETTING, wrong_method
 from otel_agents.patching.targets.paths import Value
 from otel_agents.patching.targets.row import Each, Outcomes, Readable, Row
 from otel_agents.patching.targets.vocabulary import (
@@ -34,7 +34,6 @@ from otel_agents.patching.targets.vocabulary import (
 from otel_agents.semconv.agents import attribute
 
 MANY: Final = 64
-SETTING: Final = "targets"
 LONGEST: Final = 256
 EARLY: Final = frozenset({"self", "arg"})
 LATE: Final = EARLY | {"result", "error"}

@@ -7,6 +7,7 @@ from typing import Final
 
 from otel_agents.config.problem import shown
 
+SETTING: Final = "targets"
 LONGEST: Final = 256
 _NAME: Final = r"[^\W\d]\w*"
 METHOD: Final = re.compile(rf"{_NAME}(?:\.{_NAME})*:(?:{_NAME}\.)*[\w*?\[\]!-]+")

@@ -103,7 +103,8 @@ class Conversation:
         while True:
             self._ready.clear()
             for text in self._client.take():
-                await asyncio.wait_for(self._socket.send_text(text), STALL_S)
+                async with asyncio.timeout(STALL_S):  # no wait_for: up to Python 3.11 it may swallow a cancellation
+                    await self._socket.send_text(text)
             if self._client.is_slow:
                 raise Farewell(SLOW)
             if not self._board.is_open:

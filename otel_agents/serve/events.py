@@ -87,7 +87,8 @@ class EventStream:
 
     async def _send(self, send: Send) -> None:
         async for chunk in self._chunks():
-            await asyncio.wait_for(send({"type": "http.response.body", "body": chunk, "more_body": True}), STALL_S)
+            async with asyncio.timeout(STALL_S):  # no wait_for: up to Python 3.11 it may swallow a cancellation
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
     async def _chunks(self) -> AsyncIterator[bytes]:
@@ -117,7 +118,8 @@ async def _frames(stream: Stream, ready: asyncio.Event) -> AsyncIterator[bytes]:
             yield frame(event)
         if is_open and not events and not stream.closed:
             try:
-                await asyncio.wait_for(ready.wait(), KEEP_ALIVE_S)
+                async with asyncio.timeout(KEEP_ALIVE_S):
+                    await ready.wait()
             except TimeoutError:
                 yield b": keep-alive\n\n"
 

@@ -48,7 +48,8 @@ class Profiling:
         self._observation.mark(sampler.profile_id)
         sampler.start()
         try:
-            await asyncio.wait_for(_left(request), seconds)
+            async with asyncio.timeout(seconds):
+                await _left(request)
         except TimeoutError:
             pass
         finally:

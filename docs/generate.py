@@ -22,7 +22,7 @@ from typing import Any, Final, get_args, get_type_hints
 import otel_agents
 from otel_agents import adapters, recording, testing
 from otel_agents.audit.records import records_markdown
-from otel_agents.cli.app import app
+from otel_agents.cli.app import PLACES, load
 from otel_agents.config import Selection, settings_markdown
 from otel_agents.patching.table import Adapter, Patch
 from otel_agents.runtime.flex.http import openapi
@@ -69,7 +69,7 @@ def sentences(text: str) -> str:
 
 def commands() -> str:
     """Describe every command: what it does, its options, its exit codes."""
-    return "\n".join(_command(name, function) for name, function in _registered(app))
+    return "\n".join(_command(name, function) for command in PLACES for name, function in _registered(load(command)))
 
 
 def _registered(group: Any) -> Iterator[tuple[str, Callable[..., object]]]:

@@ -40,6 +40,30 @@ def test_help_lists_the_commands_and_each_has_its_exit_codes() -> None:
         assert "--json" in shown.stdout, name
 
 
+def test_a_command_loads_no_other() -> None:
+    """What is called every few minutes by cron does not wait for OpenTelemetry and for what it does not use."""
+    code = """
+import sys
+from typer.testing import CliRunner
+from otel_agents.cli.app import app
+assert CliRunner().invoke(app, ["baseline", "summarize", "--help"]).exit_code == 0
+ours = {name for name in sys.modules if name.startswith("otel_agents.cli.")}
+print(sorted(ours), "opentelemetry.sdk" in sys.modules, "otel_agents.pipeline" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+
+    loaded = ["otel_agents.cli.app", "otel_agents.cli.baseline", "otel_agents.cli.optional"]
+    assert (done.stdout, done.stderr) == (f"{loaded} False False\n", "")
+
+
+def test_a_misspelt_command_is_named() -> None:
+    """It exits with 2, although no command was loaded to tell."""
+    done = call("basline")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'basline'" in done.stderr
+
+
 def test_the_version_is_the_packages() -> None:
     """`--version` prints it and nothing else."""
     assert call("--version").stdout == f"otel-agents {__version__}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import importlib
 import inspect
 import json
@@ -16,6 +17,13 @@ from pathlib import Path
 import pytest
 
 import otel_agents
+from dashboards.alerting import recordings
+from dashboards.alerting.objectives import OBJECTIVES
+from dashboards.alerting.older import SCOPE
+from dashboards.foreign import FOREIGN
+from dashboards.limits import Limits
+from dashboards.logs import SERVICE
+from dashboards.queries import series_name
 from otel_agents import door, serve
 from otel_agents.audit.records import ENTRY, RECORDS
 from otel_agents.bus.event import Event, next_id
@@ -67,6 +75,7 @@ THEIRS = {
     "interrupt_before", "jump_to", "logger_provider", "meter_provider", "run_name", "tracer_provider",
     "wrap_model_call", "wrap_tool_call", "write_todos", "force_flush", "event_name", "metrics_exporter",
     "foreign_keys", "histogram_quantile", "response_format", "terminationGracePeriodSeconds",
+    "avg_over_time", "last_over_time", "predict_linear",
 }  # fmt: skip
 # Names of ours that stand in no table of ours: the package, the database table, the logger, the key of metadata.
 OTHERS = {"otel_agents", "otel_agents_pauses", "yolo_team", "otel_agents.events", "otel_agents.kind"}
@@ -90,7 +99,16 @@ def _vocabulary() -> set[str]:
     found |= {row.span for row in KINDS}
     found |= {each for row in METRICS for each in (export.prometheus_name(row), *export.prometheus_series(row))}
     found |= {each for row in EVENTS for each in (row.event_name, row.log_name)}
-    return found
+    return found | _operations()
+
+
+def _operations() -> set[str]:
+    """Return the names that boards and rules have beside ours: limits, recorded series, those of others, Loki's."""
+    rows = [rule.metric for rule in recordings(Limits())]
+    found = {each.name for each in dataclasses.fields(Limits)} | {each.name for each in OBJECTIVES}
+    found |= {word for row in rows for word in row.name.split(":")} | {series_name(row) for row in FOREIGN}
+    found |= {label for row in FOREIGN for label in row.labels} | {"error_severity", SERVICE, *SCOPE}
+    return found | {row.name.replace(".", "_") for row in (*OURS, *UPSTREAM)}
 
 
 def _payloads() -> set[str]:

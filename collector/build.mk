@@ -23,10 +23,10 @@ collector-image: collector ## Put the Collector into an image, from nothing but 
 	docker build --quiet --tag $(IMAGE) $(CACHE)/collector/image
 
 stack: collector prometheus $(VENV)/.demo-$(KEY) ## Run Collector, Prometheus and the example, and query what arrived
-	@$(BIN)/python -m collector.stack $(ARGS)
+	@$(BIN)/python collector/stack.py $(ARGS)
 
 load: collector $(VENV)/.test-$(KEY) ## Measure the Collector beside one that does nothing; minutes
-	@$(BIN)/python -m collector.load $(ARGS)
+	@$(BIN)/python collector/load.py $(ARGS)
 
 define need_go
 @command -v $(GO) >/dev/null || { \

@@ -21,6 +21,7 @@ class Backend(Receiver):
     def __init__(self, to: str = "") -> None:
         super().__init__()
         self.status = 200
+        self.refused = 0
         self.bodies: list[bytes] = []
         self.resources: list[dict[str, str]] = []
         self._to = to
@@ -30,6 +31,8 @@ class Backend(Receiver):
         """Take a request, unless told otherwise, and hand it on where it is to go."""
         with self._changed:
             if self.status != 200:
+                self.refused += 1
+                self._changed.notify_all()
                 return self.status
             if self._to:
                 status = _send(f"{self._to}{path}", body)
@@ -51,6 +54,10 @@ class Backend(Receiver):
         """Return when it is so."""
         with self._changed:
             assert self._changed.wait_for(lambda: arrived(self), timeout_s), (len(self.spans), len(self.logs))
+
+    def refusal(self, requests: int) -> None:
+        """Return when so many requests were refused."""
+        self.wait(lambda _: self.refused >= requests)
 
 
 def _send(url: str, body: bytes) -> int:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,6 +98,18 @@ class Collector:
         if self._process is not None and self._process.poll() is None:
             assert self._end(signal.SIGTERM) == 0, "\n".join(self.log)
 
+    def end(self) -> None:
+        """End it, however it is."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    def said(self, words: str, before: int, timeout_s: float = START_S) -> None:
+        """Return when it has said this more often than before."""
+        end = time.monotonic() + timeout_s
+        while sum(words in line for line in self.log) <= before:
+            assert time.monotonic() < end, "\n".join(self.log)
+            time.sleep(0.05)
+
     def _end(self, how: signal.Signals) -> int:
         assert self._process is not None
         self._process.send_signal(how)
@@ -110,6 +123,13 @@ class Collector:
         for name, value in SAMPLE.findall(read(f"http://127.0.0.1:{self.ports['METRICS']}/metrics")):
             found[name] = found.get(name, 0.0) + float(value)
         return found
+
+    def until(self, name: str, value: float, timeout_s: float = 60) -> None:
+        """Return when one of its own metrics is so high."""
+        end = time.monotonic() + timeout_s
+        while self.metrics().get(name, 0.0) < value:
+            assert time.monotonic() < end, (name, self.metrics().get(name))
+            time.sleep(0.05)
 
 
 def read(url: str) -> str:
@@ -126,5 +146,4 @@ def collecting(folder: Path, *configs: str, **environ: str) -> Iterator[Collecto
         yield collector.start()
         collector.stop()
     finally:
-        if collector._process is not None and collector._process.poll() is None:
-            collector.kill()
+        collector.end()

@@ -23,13 +23,13 @@ pytestmark = pytest.mark.proof
 require_module("langgraph_swarm", "demo")
 
 SECRETS = {
-    "a password in text": f"connect with password={SECRET} now",
-    "a token in JSON": f'{{"token": "{SECRET}"}}',
-    "a header": f"authorization: Bearer {SECRET}",
-    "a key of a model": f"sk-proj-{SECRET}-abcdefgh",
-    "a web token": f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0{SECRET}.{SECRET}",
-    "a private key": f"-----BEGIN RSA PRIVATE KEY-----\nMIIEow{SECRET}==\n-----END RSA PRIVATE KEY-----",
-    "an address": f"postgresql://me:{SECRET}@db.example.org/x",
+    "in text": f"connect with password={SECRET} now",
+    "in JSON": f'{{"token": "{SECRET}"}}',
+    "in a header": f"authorization: Bearer {SECRET}",
+    "of a model": f"sk-proj-{SECRET}-abcdefgh",
+    "of the web": f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0{SECRET}.{SECRET}",
+    "in a file": f"-----BEGIN RSA PRIVATE KEY-----\nMIIEow{SECRET}==\n-----END RSA PRIVATE KEY-----",
+    "in an address": f"postgresql://me:{SECRET}@db.example.org/x",
 }
 KEYS = ("db.password", "http.request.header.authorization", "X-Api-Key", "auth_token", "session_cookie")
 KEPT = {"gen_ai.usage.input_tokens": "7", "flex.run.id": "r-1", "author": "ada", "note": "the token was renewed"}
@@ -52,6 +52,7 @@ The above exception was the direct cause of the following exception:
 """
 FRAMES = """  File "app.py", line 3, in <module>
     raise ValueError(text)
+
 
   |   File "app.py", line 9, in <module>
   |     raise group
@@ -76,6 +77,8 @@ def of_traces() -> bytes:
     span.status.code = 2
     describe(span)
     describe(span.events.add(name="exception"), **{"exception.stacktrace": STACK})
+    calm = group.scope_spans[0].spans.add(name="without events", trace_id=b"t" * 16, span_id=b"u" * 8)
+    calm.status.message = CANARY
     return request.SerializeToString()
 
 
@@ -111,15 +114,15 @@ def test_content_and_secrets_are_gone(tmp_path: Path, through: Callable[..., Abs
     with through(tmp_path) as tiers:
         for signal, body in (("traces", of_traces()), ("logs", of_logs()), ("metrics", of_metrics())):
             assert post(f"{tiers.first.http}/v1/{signal}", body) == 200
-        tiers.backend.wait(lambda end: len(end.spans) == 1 and len(end.logs) == 2 and len(end.metrics) == 1)
+        tiers.backend.wait(lambda end: len(end.spans) == 2 and len(end.logs) == 2 and len(end.metrics) == 1)
     end = tiers.backend
     everything = b"".join(end.bodies)
     assert SECRET.encode() not in everything
     assert CANARY.encode() not in everything
-    (span,) = end.spans
+    span, _ = end.spans
     assert texts(span).items() >= KEPT.items()
     assert texts(end.logs[0]).items() >= KEPT.items()
-    assert texts(span)["a password in text"] == "connect with **** now"
+    assert texts(span)["in text"] == "connect with **** now"
     assert texts(span.events[0])["exception.stacktrace"] == FRAMES
     assert span.status.code == 2
 
@@ -128,8 +131,8 @@ def test_content_passes_where_it_is_wanted(tmp_path: Path) -> None:
     """With the addition for content, content passes as it was, and secrets are masked all the same."""
     with standalone(tmp_path, "content.yaml") as tiers:
         assert post(f"{tiers.first.http}/v1/traces", of_traces()) == 200
-        tiers.backend.wait(lambda end: len(end.spans) == 1)
-    (span,) = tiers.backend.spans
+        tiers.backend.wait(lambda end: len(end.spans) == 2)
+    span, _ = tiers.backend.spans
     assert SECRET.encode() not in b"".join(tiers.backend.bodies)
     assert {texts(span)[key] for key in CONTENT} == {CANARY}
     assert texts(span.events[0])["exception.stacktrace"] == STACK

@@ -55,6 +55,11 @@ class Call:
         """The object of a method, the class of a class method; None for functions and static methods."""
         return self.args[0] if self._parameters.has_self and self.args else None
 
+    @property
+    def name(self) -> str:
+        """The name of what is called, as it stands in its module or class; "" when that is not known."""
+        return ""
+
     def argument(self, name: str, default: Any = None) -> Any:
         """Return an argument by name, however it was given; ``default`` when the caller left it out."""
         position = self._parameters.positions.get(name)

@@ -116,6 +116,11 @@ class Watch(Call):
         self.entered: Entered | None = None
         self.inside: Operation | None = None  # what a generator was in the middle of at its last yield
 
+    @property
+    def name(self) -> str:
+        """The name of what is called, as it stands in its module or class."""
+        return self.site.patch.path[-1]
+
     def enter(self) -> None:
         """Host code runs from here."""
         if self.operation is not None:

@@ -15,6 +15,7 @@ import pytest
 from otel_agents import guard
 from otel_agents.operation import Operation, Signal, current
 from otel_agents.patching import apply as applying
+from otel_agents.patching import point
 from otel_agents.patching.apply import Applied, apply
 from otel_agents.patching.table import Adapter, Call, Patch, Start
 from otel_agents.recorder import RECORDER
@@ -100,7 +101,7 @@ def rows() -> Iterator[Rows]:
     finally:
         for applied in reversed(made.applied):
             applied.undo()
-    left, applying._covered[:] = applying._covered[:], []
+    left, point._covered[:] = point._covered[:], []
     assert left == []
 
 

@@ -105,14 +105,15 @@ def _retry(notice: Notice, values: dict[str, object], scope: Scope) -> None:
     node = inside.node if inside is not None else None
     known = node.attributes.get(a.FLEX_NODE_ATTEMPT) if node is not None else None
     attempt = values.setdefault(a.FLEX_NODE_ATTEMPT, known if isinstance(known, int) else 1)
-    RECORDER.fact(e.NODE_ERROR, values, operation=node)
-    RECORDER.fact(e.NODE_RETRY, values, operation=node)
+    identity = Identity(notice.row.runtime) if inside is None else None
+    for event in (e.NODE_ERROR, e.NODE_RETRY):
+        RECORDER.fact(event, values, operation=node, identity=identity)
     if node is not None and isinstance(attempt, int):
         node.put(a.FLEX_NODE_ATTEMPT, attempt + 1)
 
 
 def _ask(notice: Notice, values: dict[str, object], scope: Scope) -> None:
-    pausing.ask(values)
+    pausing.ask(values, notice.row.runtime)
 
 
 def _answer(notice: Notice, values: dict[str, object], scope: Scope) -> None:

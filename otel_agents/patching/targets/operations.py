@@ -64,7 +64,7 @@ class Declaration:
         row, scope = self.row, Scope(call)
         kind = row.declared.kind
         values = {**FIRST.get(row.declared.name, {}), **self.read.all(row.before, scope)}
-        name = self.read.text(row.name, scope) or row.label if row.declared.subject else ""
+        name = self.read.text(row.name, scope) or call.name if row.declared.subject else ""
         if kind is k.RUN:
             return pausing.run(row.runtime, name, self._identity(scope, values), values)
         if kind is k.NODE:
@@ -159,12 +159,14 @@ def _nothing(operation: Operation, values: dict[str, object], scope: Scope, outc
 
 
 def _plan(operation: Operation, values: dict[str, object], scope: Scope, outcome: str) -> None:
-    """A plan without diagnostics is accepted, and a new version takes the place of the one before."""
-    if not values.get(a.FLEX_PLAN_DIAGNOSTIC_COUNT):
-        values.pop(a.FLEX_PLAN_DIAGNOSTIC_COUNT, None)
-        values.pop(a.FLEX_PLAN_CODES, None)
+    """A plan with diagnostics never comes into force; one without is accepted, and on replan replaces another."""
+    if values.get(a.FLEX_PLAN_DIAGNOSTIC_COUNT):
+        values.pop(a.FLEX_PLAN_VERSION, None)
+        return
+    values.pop(a.FLEX_PLAN_DIAGNOSTIC_COUNT, None)
+    values.pop(a.FLEX_PLAN_CODES, None)
     known, is_new = operation.run.plan_version, operation.attributes.get(a.FLEX_PLAN_PHASE) == "replan"
-    if is_new and known is not None and a.FLEX_PLAN_DIAGNOSTIC_COUNT not in values:
+    if is_new and known is not None:
         values.setdefault(a.FLEX_PLAN_PREVIOUS_VERSION, known)
 
 

@@ -55,11 +55,11 @@ def is_asked(values: Mapping[str, object]) -> bool:
     return any(pause.request_id == request_id for pause in _waiting(_key(inside, request_id)))
 
 
-def ask(values: Mapping[str, object]) -> None:
+def ask(values: Mapping[str, object], runtime: str) -> None:
     """Tell that a human is asked, in what is current."""
     inside, request_id = current_open(), _request(values)
     if inside is None:
-        RECORDER.fact(e.HITL_REQUEST, values)
+        RECORDER.fact(e.HITL_REQUEST, values, identity=Identity(runtime))
         return
     origin, node_id = (str(values.get(name, "")) for name in (a.FLEX_HITL_ORIGIN, a.FLEX_HITL_PENDING_NODE))
     key = _key(inside, request_id)
@@ -91,7 +91,8 @@ def answer(values: Mapping[str, object], runtime: str = "", run_id: str = "") ->
             questions.answer(key, request_id, decision, about=_about(values))
             return
     given = wait_ms if isinstance(wait_ms, int | float) else None
-    RECORDER.fact(e.HITL_RESOLVED, {**values, a.FLEX_HITL_WAIT_MS: given})
+    identity = Identity(runtime) if runtime and inside is None else None
+    RECORDER.fact(e.HITL_RESOLVED, {**values, a.FLEX_HITL_WAIT_MS: given}, identity=identity)
 
 
 def _waiting(key: str) -> tuple[Pause, ...]:

@@ -80,11 +80,6 @@ class Row:
     outcome: Outcomes = Outcomes()
     shape: Shape = ""
 
-    @property
-    def label(self) -> str:
-        """The last part of the target."""
-        return self.target.rpartition(":")[2].rpartition(".")[2]
-
     def values(self) -> dict[tuple[str, ...], Readable]:
         """Return all values by the field in which they stand."""
         found: dict[tuple[str, ...], Readable] = {("attributes", name): value for name, value in self.before.items()}

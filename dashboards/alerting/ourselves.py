@@ -13,17 +13,30 @@ from otel_agents.semconv import metrics as m
 FILE: Final = "otel-agents"
 
 
+WATCHDOG: Final = Alert(
+    "Watchdog",
+    "none",
+    "vector(1)",
+    "Alerts can reach you",
+    "This alert always fires; when it stops, Prometheus or Alertmanager does not work.",
+    "overview",
+)
+
+
 def groups(limits: Limits) -> tuple[Group, ...]:
-    """Return the groups of this file; the limits do not matter here, since each of these is one too many."""
+    """Return the group of this file; the limits do not matter here, since each of these is one too many."""
+    return (Group(FILE, "otel-agents", (*_ours(), WATCHDOG)),)
+
+
+def _ours() -> tuple[Alert, ...]:
     missing = RULES.now(m.PATCH_POINTS, a.ADAPTER, how="max", where={a.PATCH_STATE: "missing"})
-    rules = (
+    return (
         Alert(
             "PatchPointsMissing", "warning",
             f"{missing} > 0",
             "Part of {{ $labels.adapter }} is not observed",
-            "{{ $value }} patch points of the adapter {{ $labels.adapter }} in {{ $labels.job }} were not "
-            "found: the version "
-            "of the framework is one that we do not know.",
+            "{{ $value }} patch points of the adapter {{ $labels.adapter }} in {{ $labels.job }} were "
+            "not found: the version of the framework is one that we do not know.",
             "collector", "5m",
         ),
         Alert(
@@ -50,12 +63,4 @@ def groups(limits: Limits) -> tuple[Group, ...]:
             "were dropped in 15 minutes.",
             "collector",
         ),
-        Alert(
-            "Watchdog", "none",
-            "vector(1)",
-            "Alerts can reach you",
-            "This alert always fires; when it stops, Prometheus or Alertmanager does not work.",
-            "overview",
-        ),
     )  # fmt: skip
-    return (Group(FILE, "otel-agents", rules),)

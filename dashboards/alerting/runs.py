@@ -48,9 +48,8 @@ def _silence(limits: Limits) -> tuple[Alert, ...]:
             "RunsLostFromView", "critical",
             f"last_over_time({active}[15m]) > 0 unless {active}",
             "{{ $labels.instance }} went away while runs were active",
-            "{{ $labels.instance }} of {{ $labels.job }} reports no more; the last that it said was {{ $value "
-            "}} active "
-            "runs of {{ $labels.runtime }}.",
+            "{{ $labels.instance }} of {{ $labels.job }} reports no more; the last that it said was {{ $value }} "
+            "active runs of {{ $labels.runtime }}.",
             "runs", "2m",
         ),
         Alert(

@@ -77,9 +77,8 @@ def _account() -> Row:
         )  # fmt: skip
         return table(
             f"{what} in this time",
-            "All Collectors together. What was pushed back is not lost while the sender tries again; what was "
-            "given up is. "
-            "With two tiers or two backends an item counts once for each.",
+            "All Collectors together. What was pushed back is not lost while the sender tries again, what was given up "
+            "is. With two tiers or two backends an item counts once for each.",
             *(Line(_sum(metrics, signal), name) for name, metrics in columns),
             empty="no Collector is scraped", width=8,
         )  # fmt: skip

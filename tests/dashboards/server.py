@@ -37,10 +37,11 @@ def free_port() -> int:
 
 
 class Prometheus:
-    """A running Prometheus."""
+    """A running Prometheus. ``at`` is the moment that is asked about, "" is now."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self.at = ""
 
     def get(self, path: str, **asked: str) -> Any:
         """Return the data of an answer; an error fails the test with what Prometheus says."""
@@ -53,7 +54,7 @@ class Prometheus:
 
     def query(self, expr: str) -> list[Series]:
         """Return what an expression is now."""
-        data = self.get("/api/v1/query", query=expr)
+        data = self.get("/api/v1/query", query=expr, **({"time": self.at} if self.at else {}))
         return [Series(each["metric"], float(each["value"][1])) for each in data["result"]]
 
     def wait(self, expr: str) -> None:
@@ -63,10 +64,20 @@ class Prometheus:
             assert time.monotonic() < end, f"in {WAIT_S} s nothing came of {expr}"
             time.sleep(0.2)
 
+    def hold(self, *exprs: str) -> None:
+        """Keep to a moment at which all of these have a result: on a busy machine a scrape may come too late."""
+        end = time.monotonic() + WAIT_S
+        while True:
+            self.at = str(time.time())
+            if all(self.query(expr) for expr in exprs):
+                return
+            assert time.monotonic() < end, f"in {WAIT_S} s there was no moment of {exprs}"
+            time.sleep(0.2)
+
 
 @contextmanager
 def prometheus(folder: Path, target: int) -> Iterator[Prometheus]:
-    """Run a Prometheus that scrapes a port of this machine each second and evaluates all rules as often."""
+    """Run a Prometheus that scrapes a port of this machine every 2 seconds and evaluates all rules as often."""
     program = require_command("prometheus", "apt-get install prometheus")
     rules = folder / "rules"
     rules.mkdir()
@@ -74,7 +85,7 @@ def prometheus(folder: Path, target: int) -> Iterator[Prometheus]:
         lines = path.read_text().splitlines(keepends=True)
         (rules / path.name).write_text("".join(line for line in lines if not line.startswith("    interval: ")))
     config = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "2s"},
         "rule_files": [str(rules / "*.yaml")],
         "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": [f"127.0.0.1:{target}"]}]}],
     }

@@ -14,6 +14,7 @@ from dashboards.boards import boards
 from dashboards.queries import Query
 from tests.dashboards.reading import LIMITS, metrics, resolved, rules
 from tests.dashboards.server import JOB, WAIT_S, Prometheus, free_port, prometheus
+from tests.dashboards.test_runbooks import PROMQL
 from tests.need import require_module
 from tests.proof.programs import INSTRUMENT, quiet
 
@@ -84,7 +85,7 @@ def _play(program: Program, server: Prometheus) -> None:
     server.wait('rate(otel_agents_guard_errors_total{place="proof"}[5m]) > 0')
     server.wait('slo:error_budget_remaining:ratio{slo="run_success"} < 1')
     server.wait("job:yolo_workflow_duration_seconds:mean1h > 0")
-    server.wait('ALERTS{alertname="Watchdog", alertstate="firing"}')
+    server.hold("flex_run_active", "agentgate_active_runs", "slo:hitl_late:bool", 'ALERTS{alertstate="firing"}')
 
 
 def _needs_collector(expr: str) -> bool:
@@ -111,6 +112,12 @@ def test_every_recording_rule_writes_something(name: str, seen: Prometheus) -> N
 
     assert found
     assert {each.labels["job"] for each in found} == {JOB}
+
+
+@pytest.mark.parametrize(("place", "expr"), PROMQL)
+def test_every_query_of_a_runbook_can_be_asked(place: str, expr: str, seen: Prometheus) -> None:
+    """Prometheus answers it, without an error such as labels that do not match."""
+    assert isinstance(seen.query(expr), list)
 
 
 def test_no_rule_fails(seen: Prometheus) -> None:

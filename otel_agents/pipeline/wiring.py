@@ -99,6 +99,8 @@ class Pipeline:
             if self._page.is_own and self.metrics in self.signals:
                 self.more_metrics = (self._metrics(self._page.provider),)
                 self.signals = (*self.signals, *self.more_metrics)
+                for runtime in self.metrics.runtimes:
+                    self.announce(runtime)
                 self._tell()
             self.metrics.start_at_zero()
         return self._page

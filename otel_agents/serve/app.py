@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from otel_agents.door import MAX_BODY, MAX_CONNECTIONS, Door, error_content
-from otel_agents.serve import events
+from otel_agents.serve import events, pages
 from otel_agents.serve.conversation import converse
 from otel_agents.serve.health import Health
 from otel_agents.serve.observation import Observation
@@ -24,7 +24,7 @@ CODES: Final = {404: "not_found", 405: "method_not_allowed"}
 
 
 def routes(observation: Observation) -> list[BaseRoute]:
-    """Return the endpoints, to stand beside others in one app: /events, /ws, /metrics, /health*, /profile.
+    """Return the endpoints, to stand beside others in one app: /events, /ws, /progress, /metrics, /health*, /profile.
 
     Whoever uses them puts a `Door` around the whole, and calls `observation.close()` before the server stops: streams
     do not end by themselves.
@@ -33,6 +33,7 @@ def routes(observation: Observation) -> list[BaseRoute]:
     return [
         Route("/events", partial(events.respond, observation)),
         WebSocketRoute("/ws", partial(converse, observation)),
+        *pages.routes(),
         Route("/metrics", partial(_metrics, observation)),
         Route("/health", health.whole),
         Route("/health/live", health.live),

@@ -100,6 +100,8 @@ class Board:
         frame = progress_frame(event)
         if frame is None:
             return
+        if frame["type"] == RUN_STARTED:  # beside what the older dashboards read: what people know a run by
+            frame |= {"name": event.payload.get("name"), "runtime": event.runtime}
         with self._lock:
             self._tell_losses()
             self._keep(frame)

@@ -116,12 +116,16 @@ async def _frames(stream: Stream, ready: asyncio.Event) -> AsyncIterator[bytes]:
             told = dropped
         for event in events:
             yield frame(event)
-        if is_open and not events and not stream.closed:
-            try:
-                async with asyncio.timeout(KEEP_ALIVE_S):
-                    await ready.wait()
-            except TimeoutError:
-                yield b": keep-alive\n\n"
+        if is_open and not events and not stream.closed and not await _is_set(ready):
+            yield b": keep-alive\n\n"
+
+
+async def _is_set(ready: asyncio.Event) -> bool:
+    try:
+        async with asyncio.timeout(KEEP_ALIVE_S):
+            return await ready.wait()
+    except TimeoutError:
+        return False
 
 
 async def _left(receive: Receive) -> None:

@@ -68,7 +68,7 @@ def configure(app: App, **more: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=Protocol,
-        ws="websockets-sansio",
+        ws="auto",  # of both kinds only the default one waits for a slow client, in every version
         ws_max_size=MAX_MESSAGE,
         ws_ping_interval=PING_S,
         ws_ping_timeout=PING_S,

@@ -138,6 +138,14 @@ def test_a_pipeline_without_an_sdk_measures_for_its_page() -> None:
     assert alone.health()["signals"] == ["spans", "metrics", "logs", "feed"]
 
 
+def test_a_page_that_comes_late_knows_the_runtimes() -> None:
+    """Also on an SDK of its own the page begins with zeros for every runtime that was announced before."""
+    alone = pipeline.start(Config())
+    alone.announce("langgraph")
+
+    assert samples(alone.page())[("flex_run_status_total", "langgraph", "failed")] == 0
+
+
 def test_promtool_finds_nothing_but_the_older_name() -> None:
     """Prometheus' own check of the page complains of `yolo_memory_usage_mb` only, whose name is the older system's."""
     need.require_command("promtool", "apt-get install prometheus")

@@ -81,11 +81,16 @@ class Metrics(Signal):
         self.start_at_zero()
         return True
 
+    @property
+    def runtimes(self) -> tuple[str, ...]:
+        """The runtimes that are reported."""
+        return tuple(self._observed.runtimes)
+
     def start_at_zero(self) -> None:
         """Have the counters of closed label sets say 0, once more for a reader that comes later than we."""
         if self._heard:
             self._start_at_zero(())
-            for runtime in list(self._observed.runtimes):
+            for runtime in self.runtimes:
                 self._start_at_zero((runtime,))
 
     def announce(self, runtime: str) -> None:

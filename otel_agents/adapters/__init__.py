@@ -29,6 +29,7 @@ class Row:
 ADAPTERS: Final = (
     Row("threads", "otel_agents.patching.threads:THREADS", "", "3.11", "3.11"),
     Row("langgraph", "otel_agents.adapters.langgraph:ADAPTER", "langgraph", "1.0.2", "1.2"),
+    Row("openai_agents", "otel_agents.adapters.openai_agents:ADAPTER", "openai-agents", "0.14.0", "0.24"),
     Row("flex", "otel_agents.adapters.flex:ADAPTER", "otel-agents", "0.1", "0.1"),
     Row("convergence", "otel_agents.adapters.convergence:ADAPTER", "otel-agents", "0.1", "0.1"),
     Row("gateway", "otel_agents.adapters.gateway:ADAPTER", "otel-agents", "0.1", "0.1"),

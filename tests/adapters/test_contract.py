@@ -53,6 +53,15 @@ def _langgraph() -> object:
     return [each.content for each in graph.invoke({"messages": [("user", "hi")]}, thread())["messages"]]
 
 
+def _openai_agents() -> object:
+    from tests.adapters.assistants import WAYS, approve, support
+
+    team = support()
+    waits = WAYS["run"](team)
+    done = WAYS["run_streamed"](team, approve(waits))
+    return [waits.interruptions[0].call_id, done.final_output]
+
+
 def _threads() -> object:
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(sum, (1, 2)).result()
@@ -86,6 +95,7 @@ def _flex() -> object:
 
 PROGRAMS: dict[str, Callable[[], object]] = {
     "langgraph": _langgraph,
+    "openai_agents": _openai_agents,
     "flex": _flex,
     "threads": _threads,
     "convergence": _convergence,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from otel_agents.adapters.langgraph.levels import Level, drop_rest, graph_name, 
 from otel_agents.adapters.langgraph.shapes import is_agent
 from otel_agents.adapters.langgraph.tools import WATCHED
 from otel_agents.operation import CANCELLED, OK, PAUSED, Operation
+from otel_agents.patching.others import is_at_work
 from otel_agents.patching.table import Call, Start
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import kinds as k
@@ -43,7 +43,7 @@ def before_stream(call: Call) -> Start | None:
 
 def _run(call: Call, graph: Any, config: Mapping[str, Any]) -> Start:
     name = str(config.get("run_name") or (graph.config or {}).get("run_name") or graph_name(graph))
-    frame = Frame(name, cedes=any(map(_is_at_work, OTHERS)))
+    frame = Frame(name, cedes=any(is_at_work(*other) for other in OTHERS.items()))
     level = call.state = level_of(frame, graph, config, call.argument("input"))
     values: dict[str, object] = {}
     if level.thread_id:
@@ -116,9 +116,3 @@ def _settle(operation: Operation | None, level: Level) -> str:
     if operation is None:
         level.frame.questions.clear()
     return PAUSED if is_waiting else OK
-
-
-def _is_at_work(module: str) -> bool:
-    """Whether another instrumentation is active; asked of its one instance, which is not made for the question."""
-    instrumentor = getattr(sys.modules.get(module), OTHERS[module], None)
-    return bool(getattr(getattr(instrumentor, "_instance", None), "is_instrumented_by_opentelemetry", False))

@@ -1,0 +1,175 @@
+"""Runs: what Runner.run, run_sync and run_streamed end in, how they end and who stops them; must not know turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from otel_agents.adapters.openai_agents import frames as f
+from otel_agents.adapters.openai_agents.approvals import identity, links, resume, tell_answers, tell_questions
+from otel_agents.adapters.openai_agents.frames import Agent, Running
+from otel_agents.adapters.openai_agents.spans import end_agent
+from otel_agents.lineage import own
+from otel_agents.operation import CANCELLED, ERROR, OK, PAUSED, Operation, outcome_of
+from otel_agents.patching.others import is_at_work
+from otel_agents.patching.table import Call, Start
+from otel_agents.recorder import RECORDER
+from otel_agents.semconv import agents as a
+from otel_agents.semconv import events as e
+
+UNNAMED: Final = "Agent workflow"  # what the SDK calls a run that nobody named
+CALLER: Final = "user"
+LATER: Final = "after_turn"
+INSTRUMENTOR: Final = "OpenAIAgentsInstrumentor"  # of all others, each in a module of its own
+OTHERS: Final = (
+    "opentelemetry.instrumentation.openai_agents",
+    "opentelemetry.instrumentation.genai.openai_agents",
+    "openinference.instrumentation.openai_agents",
+)
+
+# Starting
+
+
+def before_run(call: Call) -> Start:
+    """A run starts, or goes on; one inside another is a part of that."""
+    if f.inside() is not None:
+        return f.WATCHED
+    given = call.argument("input")
+    frame = call.state = Running()
+    if hasattr(given, "get_interruptions"):
+        return _goes_on(call, frame, given, given._context)  # noqa: SLF001 - the SDK shows it to nobody else
+    return _starts(call, frame, call.argument("max_turns"))
+
+
+def before_stream(call: Call) -> Start:
+    """The same for the task that does the work of a streamed run."""
+    stream = call.argument("streamed_result")
+    if f.inside() is not None:
+        call.state = stream
+        return f.WATCHED
+    frame = call.state = Running(stream=stream)
+    if call.argument("is_resumed_state"):
+        return _goes_on(call, frame, call.argument("run_state"), call.argument("context_wrapper"))
+    return _starts(call, frame, call.argument("max_turns"))
+
+
+def _starts(call: Call, frame: Running, max_turns: Any) -> Start:
+    values = {a.FLEX_RUN_MAX_ITERATIONS: max_turns} if isinstance(max_turns, int) else {}
+    return _start(call, frame, call.argument("starting_agent"), values)
+
+
+def _goes_on(call: Call, frame: Running, state: Any, context: Any) -> Start:
+    """Return the run again, under its own name, whichever of its agents the caller named this time."""
+    resume(frame, state, context)
+    first = getattr(state, "_starting_agent", None) or call.argument("starting_agent")
+    return _start(call, frame, first, {a.FLEX_RUN_RESUMED: True})
+
+
+def _start(call: Call, frame: Running, first: Any, values: Mapping[str, object]) -> Start:
+    frame.cedes = any(is_at_work(other, INSTRUMENTOR) for other in OTHERS)
+    config = call.argument("run_config")
+    named, group = _setting(config, "workflow_name"), _setting(config, "group_id")
+    name = str(named if named and named != UNNAMED else first.name)
+    session = getattr(call.argument("session"), "session_id", None)
+    thread = call.argument("conversation_id") or group
+    values = {**values, **({a.FLEX_THREAD_ID: str(thread)} if thread else {})}
+    who = identity(frame, None if session is None else str(session))
+    return Start(name, values, identity=who, links=links(frame))
+
+
+def _setting(config: Any, name: str) -> Any:
+    return config.get(name) if isinstance(config, Mapping) else getattr(config, name, None)
+
+
+def started(operation: Operation, call: Call) -> None:
+    """Let what happens inside find the frame, and tell what the human decided."""
+    frame: Running = call.state
+    operation.memory = frame
+    tell_answers(frame, operation)
+
+
+# Ending
+
+
+def after_run(operation: Operation | None, call: Call, result: Any) -> str:
+    """A run is done, or waits for a human."""
+    return _settle(operation, call.state, result)
+
+
+def after_stream(operation: Operation | None, call: Call, result: object) -> str:
+    """The task of a streamed run is done: what came of it stands in what the caller got."""
+    stream = call.state if operation is None else call.state.stream
+    return _settle(operation, call.state, stream)
+
+
+def _settle(operation: Operation | None, frame: Any, result: Any) -> str:
+    interruptions = result.interruptions
+    if operation is None:
+        around = f.frame_around(f.inside())
+        if around is not None and interruptions:
+            around.is_waiting = True  # the tool that is this agent
+        return OK
+    _close(operation, frame)
+    tell_questions(frame, operation, interruptions)
+    if interruptions:
+        return PAUSED
+    return _obeyed(operation, frame) if frame.wished_ns and result.final_output is None else OK
+
+
+def failed_run(operation: Operation | None, call: Call, error: BaseException) -> str:
+    """An exception left a run."""
+    if operation is None:
+        return ""
+    frame: Running = call.state
+    if outcome_of(error) == CANCELLED and frame.stream is not None:
+        return _stopped(operation, frame)
+    _close(operation, frame)
+    return ""
+
+
+def _stopped(operation: Operation, frame: Running) -> str:
+    """Say what became of a streamed run whose task was cancelled: by its caller, or since all is known already."""
+    stream = frame.stream
+    if frame.wished_ns:
+        _close(operation, frame)
+        return _obeyed(operation, frame)
+    cause = getattr(stream, "_stored_exception", None)
+    if isinstance(cause, Exception):
+        _close(operation, frame)
+        RECORDER.end(operation, cause, ERROR)
+        return ERROR
+    if stream.is_complete:
+        return _settle(operation, frame, stream)
+    _close(operation, frame)
+    return ""
+
+
+def _close(operation: Operation, frame: Running) -> None:
+    """End the agents that were left without a word, and say how often the model was asked."""
+    for agent in tuple(frame.agents):
+        if isinstance(agent.memory, Agent):
+            end_agent(agent, agent.memory)
+    RECORDER.set(operation, {a.FLEX_RUN_ITERATIONS: frame.turns})
+
+
+# Stopping
+
+
+def before_cancel(call: Call) -> None:
+    """The caller of a streamed run wants it to stop, now or after the turn."""
+    for operation in _of(call.self):
+        frame = operation.memory
+        if isinstance(frame, Running) and not frame.wished_ns:
+            frame.wished_ns = RECORDER.clock_ns()
+            RECORDER.fact(e.CANCEL_REQUESTED, {a.FLEX_CANCEL_SOURCE: CALLER}, operation=operation)
+
+
+def _of(stream: Any) -> Iterator[Operation]:
+    return (each for each in own(RECORDER.open) if isinstance(each.memory, Running) and each.memory.stream is stream)
+
+
+def _obeyed(operation: Operation, frame: Running) -> str:
+    latency_ms = round((RECORDER.clock_ns() - frame.wished_ns) / 1e6, 3)
+    values = {a.FLEX_CANCEL_SOURCE: CALLER, a.FLEX_CANCEL_LATENCY_MS: latency_ms}
+    RECORDER.fact(e.CANCEL_ACKNOWLEDGED, values, operation=operation)
+    return CANCELLED

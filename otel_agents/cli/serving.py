@@ -34,7 +34,7 @@ def with_server(env: Mapping[str, str], text: str) -> Shortcut:
     if in_the_way := at.in_the_way:
         return Shortcut({}, f"--serve {at}: {in_the_way}; nothing is served. Give another port.")
     at = at if at.port else Address(at.host, _free_port(at))
-    return Shortcut({SERVE: str(at)}, note=f"live at http://{at}: /events /ws /metrics /health /profile")
+    return Shortcut({SERVE: str(at)}, note=f"live at http://{at}: /progress /events /ws /metrics /health /profile")
 
 
 def with_profile(env: Mapping[str, str], text: str) -> Shortcut:

@@ -167,9 +167,16 @@ $("cancel").addEventListener("click", () => api.cancel(story.runId).catch((error
 addEventListener("resize", () => story && view.drawPlan(story));
 addEventListener("hashchange", () => open(new URLSearchParams(location.hash.slice(1)).get("run")));
 
+/** Lead to the page beside this one, where the server is observed. */
+async function findProgress() {
+  const response = await fetch("progress", { method: "HEAD" }).catch(() => null);
+  $("progress").hidden = !response?.ok;
+}
+
 sample = await fetch("page/sample.json").then((response) => response.text());
 $("envelope").value = sample;
 $("go").disabled = false; // not before there is something to start, and somebody who does
+findProgress();
 await refresh();
 open(new URLSearchParams(location.hash.slice(1)).get("run"));
 poll();

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from otel_agents.bus.hub import Hub
 from otel_agents.runtime.flex.http.pages import FOLDER
 from otel_agents.runtime.flex.server import create_app
+from otel_agents.serve import Observation, routes
 from tests.need import missing, require_module
 from tests.runtime.flex.http.material import ROOT, flex, serving, settings
 
@@ -150,6 +152,22 @@ async def test_an_envelope_that_is_refused_is_explained(shown) -> None:
 
     assert "/goal: " in await _text(page, "#notice")
     assert await page.input_value("#envelope") == '{"goal": "x"}'
+
+
+@pytest.mark.proof
+async def test_the_page_leads_to_the_progress_of_all_runs(browser, tmp_path) -> None:
+    """Where the server is observed, a link leads to the page beside this one, which works there as well."""
+    observation = Observation(Hub())
+    async with serving(create_app(settings(tmp_path), beside=routes(observation))) as client:
+        page = await browser.new_page()
+        page.set_default_timeout(SHOWN_MS)
+        await page.goto(str(client.base_url))
+        await page.click("text=Progress of all runs")
+        await page.wait_for_selector('#connection[data-state="live"]')
+        assert page.url == f"{client.base_url}/progress"
+        await page.goto("about:blank")
+        observation.close()
+        await page.close()
 
 
 @pytest.mark.proof

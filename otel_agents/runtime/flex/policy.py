@@ -63,7 +63,7 @@ class PolicyBook:
         """Return what applies; nothing is counted by that."""
         policies, complaints = [], []
         for policy in self.policies:
-            if policy.trigger.kind != kind or not _selects(policy.trigger.selector, subject) or not self._may(policy):
+            if policy.trigger.kind != kind or not _selects(policy.trigger.selector, subject) or not self.may(policy):
                 continue
             try:
                 if self._holds(policy, subject):
@@ -76,7 +76,7 @@ class PolicyBook:
         condition = self._conditions.get(policy.id)
         return condition is None or condition.holds(subject.data)
 
-    def _may(self, policy: Policy) -> bool:
+    def may(self, policy: Policy) -> bool:
         """Tell whether the policy was not acted on too often yet."""
         if policy.action.type == "replan" and self.replans >= MAX_REPLANS:
             return False

@@ -12,7 +12,11 @@ from otel_agents.runtime.flex.condition import Condition, ConditionError
 from otel_agents.runtime.flex.problem import FlexError
 from tests.runtime.flex.documents import JSON, UNTIMED, taken
 
-DATA = {"output": {"review": {"score": 42, "tags": ["a", "b"]}}, "inputs": {"big": list(range(100_000))}}
+BIG = list(range(100_000))
+DATA = {
+    "output": {"review": {"score": 42, "tags": ["a", "b"]}},
+    "inputs": {"big": BIG, "twin": [*BIG[:-1], -1], "dots": "." * 900_000},
+}
 
 
 FAILURES = {"ZeroDivisionError", "OverflowError", "TypeError", "ValueError", "AttributeError", "RecursionError"}
@@ -39,6 +43,8 @@ def _answer(condition: Condition, data: dict[str, Any]) -> str:
         ({"var": "output.review.tags"}, True),
         ({"if": [{"var": "nothing"}, True, False]}, False),
         ({"<": [{"var": "inputs.big.length"}, 5]}, False),
+        ({"in": [99_999, {"var": "inputs.big"}]}, True),
+        ({"in": ["..", {"var": "inputs.dots"}]}, True),
     ],
 )
 def test_a_condition_holds_or_not(document: Any, holds: bool) -> None:
@@ -77,6 +83,12 @@ def test_what_is_no_condition_is_refused_with_its_place(document: Any, path: str
         {"reduce": [{"var": "inputs.big"}, {"cat": [{"var": "accumulator"}, {"var": "accumulator"}]}, "x"]},
         {"reduce": [{"var": "inputs.big"}, {"*": [{"var": "accumulator"}, 9]}, 9]},
         {"map": [{"var": "inputs.big"}, {"+": [{"var": ""}, 1]}]},
+        {"all": [{"var": "inputs.big"}, True]},
+        {"or": [{"in": [-1, {"var": "inputs.big"}]}] * 3000},
+        {"or": [{"===": [{"var": "inputs.big"}, {"var": "inputs.twin"}]}] * 3000},
+        {"map": [[0] * 9000, [[1] * 90_000]]},
+        {"or": [{"var": {"var": "inputs.dots"}}] * 9000},
+        {"cat": [{"var": "inputs.dots"}] * 200},
     ],
 )
 def test_operands_that_make_no_sense_and_endless_work_are_told(document: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -35,14 +36,18 @@ class Rules:
         Raises:
             FlexError: `policy_failed`: a policy ended the run.
         """
-        matches = scene.book.match(kind, _subject(scene, node, data))
+        if not scene.has_policies(kind):
+            return False
+        subject = _subject(scene, node, data)
+        matches = await asyncio.to_thread(scene.book.match, kind, subject)  # conditions may take a while
         for complaint in matches.complaints:
             scene.note(complaint, node)
         decided = False
         for policy in matches.policies:
-            if only in (None, policy.id):
+            if only in (None, policy.id) and scene.book.may(policy):  # another node may have been faster
+                began_s = self._clock.monotonic()
                 action = await self._policies.act(policy, kind, scene, node)
-                _tell(scene, policy, kind, node)
+                _tell(scene, policy, kind, node, self._clock.took_ms(began_s))
                 await self._perform(scene, policy, node)
                 decided |= action.type != "emit"
         return decided
@@ -91,9 +96,10 @@ def fired(scene: Scene, policy: Policy) -> None:
     story.write(lambda: story.store.policies.fired(story.run_id, story.epoch, policy.id))
 
 
-def _tell(scene: Scene, policy: Policy, kind: TriggerKind, node: PlanNode | None) -> None:
+def _tell(scene: Scene, policy: Policy, kind: TriggerKind, node: PlanNode | None, took_ms: float) -> None:
     payload = {"policyId": policy.id, "trigger": kind, "action": policy.action.type}
-    scene.story.tell(scene.story.frame("policy_triggered", node, payload=payload))
+    frame = scene.story.frame("policy_triggered", node, status="ok", duration_ms=took_ms, payload=payload)
+    scene.story.tell(frame)
 
 
 def _subject(scene: Scene, node: PlanNode | None, data: Mapping[str, Any]) -> Subject:

@@ -100,7 +100,7 @@ async def test_so_it_is_of_many_runs_at_once(telemetry: Telemetry) -> None:
 
 @pytest.mark.parametrize("name", RUNS)
 async def test_frames_and_events_say_the_same(name: str, telemetry: Telemetry) -> None:
-    """Of each kind of run, the events of each type have what the frames have: ids, versions, status, payload."""
+    """Of each kind of run, the events of each type have what the frames have: ids, status, duration, payload."""
     async with at_work() as coordinator:
         frames = await RUNS[name](coordinator)
 
@@ -114,7 +114,7 @@ def _told(frame: Frame) -> tuple[object, ...]:
     provenance = json.dumps(frame.facet_provenance) if frame.facet_provenance else None
     payload = {name: value for name, value in frame.payload.items() if name in SAID[frame.type]}
     who = frame.run_id, frame.correlation_id, "flex", frame.node_id, frame.capability_id
-    return frame.type, *who, _ended(frame.type, frame.status), provenance, _sorted(payload)
+    return frame.type, *who, frame.status, frame.duration_ms is not None, provenance, _sorted(payload)
 
 
 def _heard(event: Event) -> tuple[object, ...]:
@@ -122,12 +122,7 @@ def _heard(event: Event) -> tuple[object, ...]:
     provenance = json.dumps(json.loads(facets) if isinstance(facets, str) else dict(facets)) if facets else None
     payload = {name: value for name, value in event.payload.items() if name in SAID[event.type]}
     who = event.run_id, event.correlation_id, event.runtime, event.node_id, event.capability_id
-    return event.type, *who, _ended(event.type, event.status), provenance, _sorted(payload)
-
-
-def _ended(type_: str, status: str | None) -> str | None:
-    """Return how a node or a run ended; of the rest telemetry knows more than frames tell."""
-    return status if type_ in {"node_complete", "complete"} else None
+    return event.type, *who, event.status, event.duration_ms is not None, provenance, _sorted(payload)
 
 
 def _sorted(payload: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ _TOO_LARGE: Final = f"A document has at most {MAX_BYTES} bytes"
 
 
 def read_document(body: bytes | Mapping[str, Any]) -> Any:
-    """Return the value of a JSON text, or a value that is plain JSON already.
+    """Return the value of a JSON text, or a copy of a value that could be one: later changes to it do not count.
 
     Raises:
         FlexError: `invalid_json`, `too_large`, `too_deep`.
@@ -31,9 +31,19 @@ def read_document(body: bytes | Mapping[str, Any]) -> Any:
     if problems:
         code = "too_deep" if problems[-1].message == _TOO_DEEP else "invalid_json"
         raise FlexError(code, "The document is nothing that we take", problems[-1:] if code == "too_deep" else problems)
-    if not isinstance(body, bytes) and len(json.dumps(document)) > MAX_BYTES:
+    return document if isinstance(body, bytes) else _copied(document)
+
+
+def _copied(document: Any) -> Any:
+    text = json.dumps(document, default=dict)  # a mapping that is no dict is the same to JSON
+    if len(text) > MAX_BYTES:
         raise FlexError("too_large", _TOO_LARGE)
-    return document
+    return json.loads(text)
+
+
+def as_whole(number: object) -> object:
+    """Return 2 for 2.0, which JSON Schema says is a whole number, too; anything else as it is."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def _parse(body: bytes) -> Any:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from pydantic.alias_generators import to_camel
 
 from otel_agents.runtime.flex.condition import Condition
-from otel_agents.runtime.flex.document import read_document
+from otel_agents.runtime.flex.document import as_whole, read_document
 from otel_agents.runtime.flex.problem import Detail, FlexError, pointer
 from otel_agents.runtime.flex.schema import Schema
 
@@ -20,7 +20,8 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
 Visible = Annotated[str, StringConstraints(pattern=r"^[!-~][ -~]{0,199}$")]
 Seconds = Annotated[float, Field(gt=0, le=MAX_SECONDS, allow_inf_nan=False)]
-Times = Annotated[int, Field(ge=1, le=100)]
+Whole = Annotated[int, BeforeValidator(as_whole, json_schema_input_type=int)]
+Times = Annotated[Whole, Field(ge=1, le=100)]
 TriggerKind = Literal["onStart", "onNodeComplete", "onValidationFail", "onTimeout", "manual"]
 
 
@@ -115,10 +116,10 @@ class Policy(_Part):
 class PlannerPolicy(_Part):
     """Wishes for the plan."""
 
-    variants: Annotated[int, Field(ge=1, le=10)] | None = None
+    variants: Annotated[Whole, Field(ge=1, le=10)] | None = None
     require: Annotated[tuple[Id, ...], Field(max_length=50, strict=False)] = ()
     forbid: Annotated[tuple[Id, ...], Field(max_length=50, strict=False)] = ()
-    max_nodes: Annotated[int, Field(ge=1, le=200)] | None = None
+    max_nodes: Annotated[Whole, Field(ge=1, le=200)] | None = None
 
 
 class Policies(_Part):
@@ -150,8 +151,8 @@ class Constraints(_Part):
 
     timeout_seconds: Seconds | None = None
     node_timeout_seconds: Seconds | None = None
-    max_attempts: Annotated[int, Field(ge=1, le=10)] | None = None
-    concurrency: Annotated[int, Field(ge=1, le=32)] | None = None
+    max_attempts: Annotated[Whole, Field(ge=1, le=10)] | None = None
+    concurrency: Annotated[Whole, Field(ge=1, le=32)] | None = None
 
     @property
     def free(self) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ class FrameType:
 
 FRAME_TYPES: Final[Mapping[str, FrameType]] = MappingProxyType(
     {
-        "start": FrameType(("name", "resumed"), ("objective",)),
+        "start": FrameType(("name",), ("resumed", "objective")),
         "plan_requested": FrameType(("phase", "attempt")),
         "plan_rejected": FrameType(("attempt", "diagnosticCount", "codes"), ("diagnostics",)),
         "plan_generated": FrameType(("version", "nodeCount", "nodes")),

@@ -32,7 +32,7 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
-def _seconds(low: float, high: float) -> Callable[[str], float]:
+def _number(low: float, high: float) -> Callable[[str], float]:
     def read(text: str) -> float:
         if not math.isfinite(float(text)) or not low <= float(text) <= high:
             raise ValueError
@@ -80,12 +80,13 @@ class Settings:
         hitl_expires_s: Seconds until an unanswered question expires.
         run_timeout_s: Seconds of one segment of a run, unless the envelope says otherwise.
         node_timeout_s: Seconds of one attempt at a node, unless capability or envelope say otherwise.
-        max_attempts: Attempts at a node, where neither capability nor envelope say.
+        max_attempts: Attempts at a node, where neither envelope nor capability say.
         concurrency: Nodes of one run that run at once, unless the envelope says otherwise.
         plan_attempts: Attempts at a plan.
         max_connections: Streams that are open at once in this process.
         keep_alive_s: Seconds between comments on a silent stream.
         grace_s: Seconds that nodes have to end when the server stops.
+        retention_days: Days for which runs that ended are kept, with all that went in and came out; for ever when none.
     """
 
     runs_enabled: bool = _setting(True, _flag, "`true` or `false`")
@@ -94,18 +95,19 @@ class Settings:
         "sqlite:///flex.db", _database_url, "`sqlite:///path` or `postgresql://user@host/name`", secret=True
     )
     max_runs: int = _setting(100, _whole(1, 10_000), "a whole number from 1 to 10000")
-    lease_s: float = _setting(15.0, _seconds(0.5, 3_600), "seconds from 0.5 to 3600")
+    lease_s: float = _setting(15.0, _number(0.5, 3_600), "seconds from 0.5 to 3600")
     capabilities: str | None = _setting(None, _text, "the path of a YAML or JSON file")
     cancel_on_disconnect: bool = _setting(False, _flag, "`true` or `false`")
-    hitl_expires_s: float = _setting(7.0 * _DAY_S, _seconds(1, 365 * _DAY_S), "seconds from 1 to 31536000")
-    run_timeout_s: float = _setting(3_600.0, _seconds(0.1, 30 * _DAY_S), "seconds from 0.1 to 2592000")
-    node_timeout_s: float = _setting(300.0, _seconds(0.1, 30 * _DAY_S), "seconds from 0.1 to 2592000")
+    hitl_expires_s: float = _setting(7.0 * _DAY_S, _number(1, 365 * _DAY_S), "seconds from 1 to 31536000")
+    run_timeout_s: float = _setting(3_600.0, _number(0.1, 30 * _DAY_S), "seconds from 0.1 to 2592000")
+    node_timeout_s: float = _setting(300.0, _number(0.1, 30 * _DAY_S), "seconds from 0.1 to 2592000")
     max_attempts: int = _setting(3, _whole(1, 10), "a whole number from 1 to 10")
     concurrency: int = _setting(8, _whole(1, 32), "a whole number from 1 to 32")
     plan_attempts: int = _setting(3, _whole(1, 10), "a whole number from 1 to 10")
     max_connections: int = _setting(1_000, _whole(1, 100_000), "a whole number from 1 to 100000")
-    keep_alive_s: float = _setting(15.0, _seconds(1, 300), "seconds from 1 to 300")
-    grace_s: float = _setting(10.0, _seconds(0, 600), "seconds from 0 to 600")
+    keep_alive_s: float = _setting(15.0, _number(1, 300), "seconds from 1 to 300")
+    grace_s: float = _setting(10.0, _number(0, 600), "seconds from 0 to 600")
+    retention_days: float | None = _setting(None, _number(0.01, 36_500), "days from 0.01 to 36500")
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:

@@ -133,12 +133,16 @@ async def until(coordinator: Coordinator, run_id: str, status: str, after: int =
 
 
 def story(frames: list[Frame]) -> list[str]:
-    """Return what the frames say in short: type, node or policy, and status."""
-    return [" ".join(part for part in (frame.type, _about(frame), frame.status) if part) for frame in frames]
+    """Return what the frames say in short: type, node or policy, and how a node or the run ended."""
+    return [" ".join(part for part in (frame.type, _about(frame), _ended(frame)) if part) for frame in frames]
 
 
 def _about(frame: Frame) -> str:
     return frame.node_id or frame.payload.get("policyId") or frame.payload.get("phase") or frame.message or ""
+
+
+def _ended(frame: Frame) -> str | None:
+    return frame.status if frame.type in {"node_complete", "complete"} else None
 
 
 def kinds(frames: list[Frame]) -> Counter[str]:

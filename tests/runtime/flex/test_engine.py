@@ -31,7 +31,7 @@ async def test_a_run_tells_every_step_in_order(coordinator) -> None:
         ["node_start melt", "node_start wash", "node_complete melt ok", "node_complete wash ok"]
     )
     assert told[9:] == ["node_start build", "node_complete build ok", "complete completed"]
-    assert frames[0].payload == {"name": "walls", "resumed": False, "objective": "a wall"}
+    assert frames[0].payload == {"name": "walls", "objective": "a wall"}
     assert frames[-1].payload == {"status": "completed", "output": {"wall": "build 1"}}
     assert [frame.plan_version for frame in frames[:3]] == [None, None, 1]
     assert frames[3].capability_id == "dig"

@@ -96,6 +96,20 @@ def test_the_published_schema_takes_what_is_read() -> None:
     assert {detail.path for detail in schema.details({"objective": 3, "foo": 1})} == {"/objective", "/foo"}
 
 
+def test_whole_numbers_may_be_written_as_json_schema_allows() -> None:
+    """2.0 is 2, as the published schema says; 2.5 and true are none."""
+    sent = {"objective": "x", "constraints": {"maxAttempts": 2.0}, "policies": {"planner": {"variants": 3.0}}}
+    schema = Schema(envelope_schema())
+
+    envelope = read_envelope(json.dumps(sent).encode())
+    assert (envelope.constraints.max_attempts, envelope.policies.planner.variants) == (2, 3)
+    assert schema.details(sent) == ()
+    for wrong in (2.5, True):
+        document = {"objective": "x", "constraints": {"maxAttempts": wrong}}
+        assert _paths(document).keys() == {"/constraints/maxAttempts"}
+        assert [detail.path for detail in schema.details(document)] == ["/constraints/maxAttempts"]
+
+
 def test_each_problem_has_its_place_in_what_was_sent() -> None:
     """Pointers lead to the caller's own keys, also inside of an action, and values are not repeated."""
     bad = {

@@ -62,7 +62,7 @@ class Capability:
         optional_input: Facets that it takes when some node of the plan gives them.
         repeatable: Whether an attempt that was cut off may be made again without harm.
         timeout_s: Seconds of one attempt; the engine's default when None.
-        attempts: How often it is tried at most, unless the envelope says otherwise.
+        attempts: How often it is tried at most, unless the envelope says otherwise; the engine's default when None.
         backoff_s: Seconds before the second attempt; doubled for each one after.
     """
 
@@ -76,5 +76,5 @@ class Capability:
     optional_input: tuple[str, ...] = ()
     repeatable: bool = True
     timeout_s: float | None = None
-    attempts: int = 3
+    attempts: int | None = None
     backoff_s: float = 0.05

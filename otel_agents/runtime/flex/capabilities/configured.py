@@ -50,7 +50,7 @@ class _Capability(_Row):
     optional_input: _Names = ()
     output: _Names
     timeout_seconds: Annotated[float, Field(gt=0, le=3_600, allow_inf_nan=False)] = TIMEOUT_S
-    attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    attempts: Annotated[int, Field(ge=1, le=10)] | None = None
 
 
 class _File(_Row):

@@ -59,7 +59,7 @@ def remote(
     label: str = "",
     kind: Kind = "agent",
     optional_input: tuple[str, ...] = (),
-    attempts: int = 3,
+    attempts: int | None = None,
 ) -> Capability:
     """Return a capability that asks a model for its output facets, as JSON.
 

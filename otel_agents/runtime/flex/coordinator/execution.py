@@ -34,7 +34,8 @@ class Execution:
     async def go(self) -> Ending:
         """Execute, see `Coordinator.execute`."""
         segment = self._live.segment
-        payload = {"name": segment.name, "resumed": segment.resumed, "objective": segment.envelope.objective}
+        payload = {"name": segment.name} | ({"resumed": True} if segment.resumed else {})
+        payload |= {"objective": segment.envelope.objective}
         self._story.tell(self._story.frame("start", payload=payload))
         if segment.interrupted:
             self._scene.note("The run was interrupted, and goes on")
@@ -107,7 +108,7 @@ class Execution:
         payload |= {"reason": ending.reason} if ending.reason else {}
         payload |= {"errorType": type(ending.cause).__name__, "error": error} if error else {}
         payload |= {"output": ending.output} if ending.status == "completed" else {}
-        took_ms = round((self._clock.monotonic() - self._began_s) * MS, 3)
+        took_ms = self._clock.took_ms(self._began_s)
         frame = story.frame("complete", status=ending.status, duration_ms=took_ms, payload=payload)
         self._live.end()
         await story.write(

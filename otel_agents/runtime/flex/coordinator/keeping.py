@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # the coordinator is kept
 WATCH_S: Final = 0.5
 """Seconds between looks for wishes that came in through other processes."""
 SWEEP_S: Final = 2.0
+PRUNE_S: Final = 600.0
+DAY_S: Final = 86_400
 HEARTBEATS: Final = 3
 """How often a lease is extended before it would run out."""
 _log = logging.getLogger("otel_agents.flex")
@@ -37,6 +39,7 @@ class Keeping:
             (self.extend, lease_s / HEARTBEATS),
             (self.watch, min(WATCH_S, lease_s / HEARTBEATS)),
             (self.sweep, min(SWEEP_S, lease_s / HEARTBEATS)),
+            (self.prune, PRUNE_S),
         )
         for work, every_s in rounds:
             self._tasks.append(asyncio.create_task(_again(work, every_s), name=f"flex-{work.__name__}"))
@@ -80,6 +83,12 @@ class Keeping:
             await self._take_up(run_id, (QUEUED, RUNNING))
         for run_id in await self._store.leases.resumable(limit=self._running.places.free):
             await self._take_up(run_id, (AWAITING,))
+
+    async def prune(self) -> None:
+        """Forget the runs that ended longer ago than the settings keep them."""
+        days = self._coordinator.settings.retention_days
+        if days is not None:
+            await self._store.runs.prune(days * DAY_S)
 
     async def _take_up(self, run_id: str, from_statuses: tuple[str, ...]) -> None:
         if self._running.places.free:

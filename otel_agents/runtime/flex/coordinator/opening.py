@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, cast
@@ -38,14 +39,14 @@ async def open_segment(claimed: Claimed, store: Store, clock: Clock, patience_s:
         await _close_questions(store, run_id)
     asked = await store.questions.of(run_id)
     graph = await store.runs.plan(run_id)
-    envelope = TaskEnvelope.load(run.envelope)
+    envelope = await asyncio.to_thread(TaskEnvelope.load, run.envelope)
     story = Story(store, run_id, run.correlation_id, claimed.epoch, patience_s, clock)
     story.plan_version, story.seq = run.plan_version, run.last_seq
     scene = Scene(
         envelope=_as_changed(envelope, asked),
         story=story,
         desk=Desk(story),
-        book=PolicyBook(envelope.policies.runtime, await store.policies.counts(run_id)),
+        book=await asyncio.to_thread(PolicyBook, envelope.policies.runtime, await store.policies.counts(run_id)),
         plan=PlanGraph.from_dict(graph) if graph else None,
         nodes={row.node_id: _state(row, asked) for row in (await store.nodes.of(run_id)).values()},
         questions={row.id: as_question(row) for row in asked if row.decision is None},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from otel_agents.runtime.flex.diagnosis import ANSWER
@@ -32,10 +33,11 @@ async def is_valid(scene: Scene, attempts: Attempts, rules: Rules) -> bool:
     Raises:
         FlexError: `output_invalid`: it is not, and nobody said what to do.
     """
-    if scene.answer_schema is None:
+    schema = await asyncio.to_thread(lambda: scene.answer_schema)  # compiled at the first time
+    if schema is None:
         return True
     output = compose(scene)
-    details = attempts.check(scene, None, "final", scene.answer_schema, output)
+    details = await attempts.check(scene, None, "final", schema, output)
     if not details:
         return True
     found = as_data("final", details)

@@ -7,6 +7,9 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
+
+MS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +25,7 @@ class Clock:
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
+
+    def took_ms(self, began_s: float) -> float:
+        """Return the milliseconds since a monotonic moment, as frames tell them."""
+        return round((self.monotonic() - began_s) * MS, 3)

@@ -26,7 +26,6 @@ from otel_agents.runtime.flex.problem import FlexError
 from otel_agents.runtime.flex.settings import Settings
 from otel_agents.runtime.flex.validation import Validator
 
-MS: Final = 1000
 TRIGGERS: Final[Mapping[str, TriggerKind]] = {"node_timeout": "onTimeout", "output_invalid": "onValidationFail"}
 """What failed for good -> the policies that are asked."""
 
@@ -109,7 +108,7 @@ class Engine:
         try:
             result = await self._try(scene, node)
         finally:
-            stored = self._end(scene, node, result, self.clock.monotonic() - began_s)
+            stored = self._end(scene, node, result, self.clock.took_ms(began_s))
         await stored
         if result.error is not None:
             raise result.error
@@ -156,23 +155,21 @@ class Engine:
             scene.excused[node.id] = error
         return error
 
-    def _end(self, scene: Scene, node: PlanNode, result: NodeResult, took_s: float) -> Awaitable[None]:
+    def _end(self, scene: Scene, node: PlanNode, result: NodeResult, took_ms: float) -> Awaitable[None]:
         """Tell and store how a node ended."""
         story, state = scene.story, scene.state(node.id)
         payload: dict[str, Any] = {"kind": node.kind, "attempts": state.attempts}
         error = described(result.error) if result.status == "error" and result.error else None
         if error is not None:
-            told = {"attempt": state.attempts, "errorType": type(result.error).__name__}
-            story.tell(story.frame("node_error", node, payload=told | {"error": error.as_dict()}))
+            told: dict[str, Any] = {"attempt": state.attempts, "errorType": type(result.error).__name__}
+            told |= {"error": error.as_dict()}
+            story.tell(story.frame("node_error", node, status=result.status, duration_ms=took_ms, payload=told))
             payload |= {"errorType": told["errorType"]}
         if result.status == "ok":
             payload |= {"output": result.outputs}
         if result.status == "cancelled" and self.registry.get(node.capability).repeatable:
             state.attempts = max(state.attempts - 1, 0)  # it was not the node's fault
-        frame = story.frame(
-            "node_complete", node, status=result.status, duration_ms=round(took_s * MS, 3), payload=payload
-        )
-        story.tell(frame)
+        story.tell(story.frame("node_complete", node, status=result.status, duration_ms=took_ms, payload=payload))
         status = STATUSES[result.status]
         if status == "executed" and not scene.has_policies("onNodeComplete"):
             status = "completed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,21 +43,23 @@ class Planning:
                 failed=_failed(scene),
                 diagnostics=rejected.diagnostics if rejected else (),
             )
-            _tell(scene, "plan_requested", phase=phase, attempt=attempt)
+            _tell(scene, "plan_requested", {"phase": phase, "attempt": attempt})
+            began_s = scene.story.clock.monotonic()
             try:
                 graph = await self.planner.plan(request)
             except PlanRejected as error:
                 rejected = error
-                _tell_rejected(scene, error)
+                _tell_rejected(scene, error, began_s)
             else:
                 then()
                 if phase != "resume":
-                    await _accept(scene, graph, trigger)
+                    await _accept(scene, graph, trigger, began_s)
                 return
         raise rejected or PlanRejected((), attempts)
 
 
-async def _accept(scene: Scene, graph: PlanGraph, trigger: str | None) -> None:
+async def _accept(scene: Scene, graph: PlanGraph, trigger: str | None, began_s: float) -> None:
+    took_ms = scene.story.clock.took_ms(began_s)
     before, scene.plan = scene.plan, graph
     story = scene.story
     story.plan_version = graph.version
@@ -66,25 +68,26 @@ async def _accept(scene: Scene, graph: PlanGraph, trigger: str | None) -> None:
     story.write(lambda: story.store.runs.set_plan(story.run_id, story.epoch, graph.as_dict(), trigger))
     payload: dict[str, Any] = {"version": graph.version, "nodeCount": len(graph.nodes), "nodes": graph.summary()}
     if before is None:
-        await _tell(scene, "plan_generated", **payload)
+        await _tell(scene, "plan_generated", payload, took_ms)
     else:
         payload = {"previousVersion": before.version, "version": graph.version, "trigger": trigger} | payload
-        await _tell(scene, "plan_updated", **payload)
+        await _tell(scene, "plan_updated", payload, took_ms)
 
 
-def _tell_rejected(scene: Scene, error: PlanRejected) -> None:
-    _tell(
-        scene,
-        "plan_rejected",
-        attempt=error.attempt,
-        diagnosticCount=len(error.diagnostics),
-        codes=sorted({each.code for each in error.diagnostics}),
-        diagnostics=[each.as_dict() for each in error.diagnostics],
-    )
+def _tell_rejected(scene: Scene, error: PlanRejected, began_s: float) -> None:
+    payload = {
+        "attempt": error.attempt,
+        "diagnosticCount": len(error.diagnostics),
+        "codes": sorted({each.code for each in error.diagnostics}),
+        "diagnostics": [each.as_dict() for each in error.diagnostics],
+    }
+    _tell(scene, "plan_rejected", payload, scene.story.clock.took_ms(began_s))
 
 
-def _tell(scene: Scene, frame_type: str, **payload: Any) -> Awaitable[None]:
-    return scene.story.tell(scene.story.frame(frame_type, payload=payload))
+def _tell(scene: Scene, frame_type: str, payload: Mapping[str, Any], took_ms: float | None = None) -> Awaitable[None]:
+    """Tell of an attempt: that it begins, or how long it took; a plan that is no good is an answer, and no error."""
+    status = None if took_ms is None else "ok"
+    return scene.story.tell(scene.story.frame(frame_type, status=status, duration_ms=took_ms, payload=payload))
 
 
 def _failed(scene: Scene) -> tuple[str, ...]:

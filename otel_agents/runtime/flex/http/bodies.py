@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
+
+from otel_agents.runtime.flex.document import as_whole
 
 MAX_INT: Final = 2**31 - 1  # what every database can hold
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
 Name = Annotated[str, StringConstraints(pattern=r"^[!-~][ -~]{0,199}$")]
-Version = Annotated[int, Field(ge=1, le=MAX_INT)]
+Version = Annotated[int, BeforeValidator(as_whole, json_schema_input_type=int), Field(ge=1, le=MAX_INT)]
 Decision = Literal["approved", "edited", "rejected", "responded"]
 Status = Literal["queued", "running", "awaiting_hitl", "completed", "failed", "cancelled"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from typing import Final, TypeVar
@@ -40,7 +41,7 @@ async def read_body(request: Request) -> bytes:
 
 async def read_model(request: Request, model: type[T]) -> T:
     """Return the body as a model; no body at all is an empty object."""
-    document = read_document(await read_body(request) or b"{}")
+    document = await asyncio.to_thread(read_document, await read_body(request) or b"{}")
     try:
         return model.model_validate(document)
     except ValidationError as error:

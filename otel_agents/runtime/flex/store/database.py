@@ -7,10 +7,11 @@ for many, and no two writers of a process ever wait for each other. Of each run 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -157,10 +158,22 @@ def parse(url: str) -> URL:
     return parsed.set(drivername=drivername)
 
 
+def make_private(url: URL) -> None:
+    """Make the file of a SQLite database, unless it is there, so that nobody but its owner reads it: it has content.
+
+    SQLite gives the files that it puts beside it the same mode. What is in the way, it will say itself.
+    """
+    path = url.database or ""
+    if url.get_backend_name() == "sqlite" and not path.startswith("file:"):
+        with suppress(OSError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
 def _engines(url: URL) -> tuple[Engine, Engine]:
     """Return the engine that writes and the one that reads."""
     try:
         if url.get_backend_name() == "sqlite":
+            make_private(url)
             return _sqlite(url, "BEGIN IMMEDIATE", 1), _sqlite(url, "BEGIN", READERS)
         server = {"connect_timeout": CONNECT_S, "application_name": "otel-agents flex"}
         server["options"] = f"-c lock_timeout={BUSY_S}s -c statement_timeout={3 * BUSY_S}s"

@@ -82,6 +82,19 @@ async def test_a_file_that_cannot_be_is_refused(tmp_path) -> None:
         assert (await refusal(url)).message == f"the store at {url} is not available ({reason})"
 
 
+async def test_a_file_is_for_its_owner(tmp_path) -> None:
+    """A SQLite file, and those beside it, can be read by nobody else; the mode of one that was there stays."""
+    (tmp_path / "there.db").touch(0o640)
+    modes: dict[str, int] = {}
+    for name in ("new.db", "there.db"):
+        store = await Store.open(f"sqlite:///{tmp_path}/{name}")
+        modes |= {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        await store.close()
+
+    assert {modes[f"new.db{more}"] for more in ("", "-wal", "-shm")} == {0o600}
+    assert {modes[f"there.db{more}"] for more in ("", "-wal", "-shm")} == {0o640}
+
+
 async def test_a_server_that_is_away_is_refused() -> None:
     """The message says where nobody answers, without who asked."""
     with socket.socket() as taken:

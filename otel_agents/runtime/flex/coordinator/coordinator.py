@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -133,7 +134,7 @@ class Coordinator:
             FlexError: `not_found`, `store_unavailable`.
         """
         run = await self.store.runs.get(run_id)
-        is_active = run.status in ACTIVE
+        is_active = await self._goes_on(run)
         if not is_active and run.last_seq <= after_seq:
             return
         async with aclosing(self.store.journal.follow(run_id, after_seq)) as frames:
@@ -142,6 +143,18 @@ class Coordinator:
                 is_behind = frame.seq > run.last_seq if is_active else frame.seq >= run.last_seq
                 if frame.type == "complete" and is_behind:
                     return
+
+    async def has_more(self, run_id: str, after_seq: int) -> bool:
+        """Whether `frames` would give any: they are there, or come without anybody's doing.
+
+        Raises:
+            FlexError: `not_found`, `store_unavailable`.
+        """
+        run = await self.store.runs.get(run_id)
+        return run.last_seq > after_seq or await self._goes_on(run)
+
+    async def _goes_on(self, run: RunSummary) -> bool:
+        return run.status in ACTIVE or await self.running.is_ready(run)
 
     async def resume(
         self,
@@ -185,7 +198,7 @@ class Coordinator:
         return pending[0]
 
     async def _answer(self, question: QuestionRow, answer: Answer) -> None:
-        check_answer(question, answer, self.registry)
+        await asyncio.to_thread(check_answer, question, answer, self.registry)
         if not await self.store.questions.answer(
             question.id, answer.decision, value=answer.value, text=answer.text, by=answer.by
         ):

@@ -11,7 +11,7 @@ from otel_agents.runtime.flex.coordinator.opening import Claimed, open_segment
 from otel_agents.runtime.flex.coordinator.places import Place, Places
 from otel_agents.runtime.flex.coordinator.segment import Ending, Live
 from otel_agents.runtime.flex.problem import FlexError
-from otel_agents.runtime.flex.store import AWAITING, Cancel, Fenced
+from otel_agents.runtime.flex.store import AWAITING, Cancel, Fenced, RunSummary
 
 if TYPE_CHECKING:  # the coordinator runs segments
     from otel_agents.runtime.flex.coordinator.coordinator import Coordinator
@@ -69,15 +69,16 @@ class Running:
 
     async def go_on(self, run_id: str) -> None:
         """Begin the next segment of a paused run when nobody is waited for; without a place the sweep does it."""
-        if self.places.free and await self._is_ready(run_id):
+        if self.places.free and await self.is_ready(await self._store.runs.get(run_id)):
             with self.places.held() as place:
                 await self.begin(run_id, (AWAITING,), place)
 
-    async def _is_ready(self, run_id: str) -> bool:
-        run = await self._store.runs.get(run_id)
+    async def is_ready(self, run: RunSummary) -> bool:
+        """Whether a paused run waits for nobody any more, so that some process will go on with it."""
         if run.status != AWAITING:
             return False
-        return run.cancel_requested_at is not None or not await self._store.questions.pending(run_id=run_id, limit=1)
+        wants_end = run.cancel_requested_at is not None
+        return wants_end or not await self._store.questions.pending(run_id=run.run_id, limit=1)
 
     async def _drive(self, live: Live) -> None:
         """Execute a segment, and begin the next one if it was answered while it ran."""

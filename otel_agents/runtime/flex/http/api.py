@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -38,7 +39,7 @@ class Api:
             return self._disabled()
         query = reading.read_query(request, StartQuery)
         key = reading.read_key(request)
-        envelope = read_envelope(await reading.read_body(request))
+        envelope = await asyncio.to_thread(read_envelope, await reading.read_body(request))
         accepted = await self._lifetime.coordinator.accept(envelope, idempotency_key=key)
         leave = query.on_disconnect or ("cancel" if self._settings.cancel_on_disconnect else "continue")
         gone = self._cancel_at_leave(accepted.run_id) if leave == "cancel" else _nothing
@@ -50,7 +51,7 @@ class Api:
         query = reading.read_query(request, StreamQuery)
         after = reading.read_position(request, run_id, query.after)
         run = await self._lifetime.coordinator.describe(run_id)
-        if run["status"] not in ("queued", "running") and after >= int(run["lastSeq"]):
+        if not await self._lifetime.coordinator.has_more(run_id, after):
             return Response(status_code=NO_CONTENT, headers={"Cache-Control": "no-store"})
         return self._stream(run_id, str(run["correlationId"]), after)
 

@@ -41,6 +41,29 @@ async def test_after_the_last_frame_there_is_nothing(tmp_path) -> None:
             assert (response.status_code, response.content) == (204, b"")
 
 
+async def test_a_run_that_has_its_answer_is_waited_for(tmp_path) -> None:
+    """While no server has room to go on with it, who reads on gets no 204, but the rest once there is room."""
+    work = Work()
+    async with flex(tmp_path, work, max_runs=1) as client:
+        paused = await client.frames("POST", START, json=ASKS)
+        run = paused[0]["runId"]
+        asked = next(frame for frame in paused if frame["type"] == "hitl_request")["payload"]["requestId"]
+        work.gate.clear()
+        async with client.stream("POST", START, json=TASK) as other:
+            await work.begun.wait()
+            await client.post(f"{ROOT}/hitl/resolve", json={"requestId": asked, "decision": "approved"})
+            headers = {"Last-Event-ID": paused[-1]["id"]}
+            async with client.stream("GET", f"{ROOT}/runs/{run}/stream", headers=headers) as rest:
+                status = await _status(client, run)
+                work.gate.set()
+                await other.aread()
+                frames = [frame async for frame in read(rest)]
+
+    assert (rest.status_code, status) == (200, "awaiting_hitl")
+    assert types(frames)[:2] == ["start", "hitl_resolved"]
+    assert frames[-1]["status"] == "completed"
+
+
 async def test_a_reader_who_comes_late_gets_what_was_and_what_comes(tmp_path) -> None:
     """Two readers of a running run, one from the start and one from the middle, see the same frames to the end."""
     work = Work()
@@ -118,7 +141,7 @@ async def test_a_stream_that_breaks_off_says_so() -> None:
     """When frames cannot be read any more, a last one says why; it has no id, so a reader goes on where it was."""
 
     async def frames():
-        yield Frame(run_id="r", correlation_id="c", type="start", seq=1, payload={"name": "x", "resumed": False})
+        yield Frame(run_id="r", correlation_id="c", type="start", seq=1, payload={"name": "x"})
         raise FlexError("store_unavailable", "The database is away")
 
     sent = [event async for event in events(frames(), Frame(run_id="r", correlation_id="c", type="log"))]

@@ -18,7 +18,7 @@ import typer
 from otel_agents import pipeline
 from otel_agents.cli import environment
 from otel_agents.cli.run import fail, say
-from otel_agents.config import parsers
+from otel_agents.config import Config, parsers
 from otel_agents.door import Door, is_loopback
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def serve(
         fail(EXTRA)
     settings, secret = _settings(), _token(host)
     ready: list[Callable[[], bool]] = []
-    observation = None if no_telemetry else observe(lambda: all(each() for each in ready))
+    observation = None if no_telemetry else observe(settings, lambda: all(each() for each in ready))
     app = _app(settings, _registry(registry, settings), observation)
     ready.append(lambda: app.state.lifetime.is_ready)
     door = Door(app, token=secret, hosts=allow_host or (), max_connections=settings.max_connections)
@@ -118,8 +118,10 @@ def _token(host: str) -> str | None:
         fail(f"OTEL_AGENTS_TOKEN cannot be used: {error}")
 
 
-def observe(is_ready: Callable[[], bool]) -> Observation | None:
+def observe(settings: Settings, is_ready: Callable[[], bool]) -> Observation | None:
     """Switch OpenTelemetry and us on in this process, as `opentelemetry-instrument` does, unless that did.
+
+    What the user did not set: events are lines on stderr, and open questions are remembered beside the runs.
 
     Returns what the live endpoints show, None where OTEL_AGENTS_ENABLED or OpenTelemetry itself is switched off.
     """
@@ -127,12 +129,25 @@ def observe(is_ready: Callable[[], bool]) -> Observation | None:
 
     if pipeline.active() is None:
         os.environ.update(environment.with_defaults(os.environ, SERVICE))
-        os.environ.setdefault("OTEL_AGENTS_EVENT_LOG", "stderr")
+        ours = {"event_log": "stderr", "pause_store": _beside_the_runs(settings)}
+        chosen = Config.load(strict=False).sources
+        os.environ.update({f"OTEL_AGENTS_{name.upper()}": ours[name] for name in ours if name not in chosen})
         import_module(START).initialize()
     pipe = pipeline.active()
     if pipe is None or not pipe.config.enabled:
         return None
     return Observation(pipe.hub, telemetry=pipe.health, page=pipe.page().text, mark=pipe.mark, is_ready=is_ready)
+
+
+def _beside_the_runs(settings: Settings) -> str:
+    """Return the database of the runs as the observation opens it, before they do; it must not wait there for long."""
+    from otel_agents.runtime.flex.store.database import CONNECT_S, make_private, parse
+
+    url = parse(settings.database_url)
+    make_private(url)
+    if url.get_backend_name() == "postgresql" and "connect_timeout" not in url.query:
+        url = url.update_query_dict({"connect_timeout": str(CONNECT_S)})
+    return url.render_as_string(hide_password=False)
 
 
 def _registry(place: str | None, settings: Settings) -> Registry:

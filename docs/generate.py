@@ -25,6 +25,7 @@ from otel_agents.audit.records import records_markdown
 from otel_agents.cli.app import PLACES, load
 from otel_agents.config import Selection, settings_markdown
 from otel_agents.patching.table import Adapter, Patch
+from otel_agents.patching.targets import describing, schema
 from otel_agents.runtime.flex.http import openapi
 from otel_agents.runtime.flex.http.operations import OPERATIONS
 from otel_agents.runtime.flex.http.schemas import DOCUMENTS
@@ -316,12 +317,15 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "recorders": recorders,
     "scopes": scopes,
     "settings": settings_markdown,
+    "target_fields": describing.fields_markdown,
+    "target_kinds": describing.kinds_markdown,
     "telemetry": telemetry,
 }
 FILES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/reference/semconv.md": export.to_markdown,
     "otel_agents/record.pyi": stub,
     "docs/reference/openapi.json": partial(_made, openapi.openapi),
+    "docs/reference/targets.schema.json": partial(_made, schema.json_schema),
     **schema_files(),
 }
 

@@ -35,7 +35,7 @@ def patches(
     """List every patch point of every adapter with its state and the versions tested, and the targets you declared.
 
     States: applied; waiting (its module is not imported); unsupported (not in the installed version, which is
-    known); missing (it should be there, and is not: please report it).
+    known); missing (it should be there, and is not: please report it, or correct the row).
 
     Exit codes: 0; 1 when a patch point is missing.
     """
@@ -89,7 +89,7 @@ def _data(adapter: Adapter, states: Iterable[PatchState]) -> dict[str, Any]:
         "name": adapter.name,
         "runtime": adapter.runtime,
         "distribution": adapter.distribution or None,
-        "installed": _version(adapter) or None,
+        "installed": (adapter.tested[0] and _version(adapter)) or None,
         "tested": {"oldest": adapter.tested[0], "newest": adapter.tested[1]} if adapter.tested[0] else None,
         "patches": [
             {

@@ -126,7 +126,7 @@ def _problems(row: Row, state: PatchState, failed: dict[str, str]) -> Iterator[P
         fix = "Correct the name, or install it, or call this from the folder where it can be imported."
         yield Problem(SETTING, row.source, f"{module} {failed[module]}", fix)
     elif state.state in (MISSING, WAITING):
-        yield Problem(SETTING, row.source, f"{row.target}: {state.detail}", nearest(row.target) or "Correct the name.")
+        yield Problem(SETTING, row.source, f"{row.target}: {state.detail}", nearest(row.target) or "Correct the row.")
     else:
         yield from unresolved(row)
 
@@ -153,4 +153,5 @@ def _print(checked: Checked, *, is_resolved: bool) -> None:
             Text(f"{word:<9}", style="green" if is_fine else "bold red")
             + Text(f"{state.kind:<16} {state.target}{more}")
         )
-    console.print(f"{len(checked.states)} targets can be used, {len(checked.problems)} problems")
+    usable = sum(1 for state in checked.states if state.state == APPLIED or not is_resolved)
+    console.print(f"targets that can be used: {usable}, problems: {len(checked.problems)}")

@@ -20,8 +20,8 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
 Visible = Annotated[str, StringConstraints(pattern=r"^[!-~][ -~]{0,199}$")]
 Seconds = Annotated[float, Field(gt=0, le=MAX_SECONDS, allow_inf_nan=False)]
-Whole = Annotated[int, BeforeValidator(as_whole, json_schema_input_type=int)]
-Times = Annotated[Whole, Field(ge=1, le=100)]
+WHOLE: Final = BeforeValidator(as_whole)
+Times = Annotated[int, Field(ge=1, le=100), WHOLE]
 TriggerKind = Literal["onStart", "onNodeComplete", "onValidationFail", "onTimeout", "manual"]
 
 
@@ -116,10 +116,10 @@ class Policy(_Part):
 class PlannerPolicy(_Part):
     """Wishes for the plan."""
 
-    variants: Annotated[Whole, Field(ge=1, le=10)] | None = None
+    variants: Annotated[int, Field(ge=1, le=10), WHOLE] | None = None
     require: Annotated[tuple[Id, ...], Field(max_length=50, strict=False)] = ()
     forbid: Annotated[tuple[Id, ...], Field(max_length=50, strict=False)] = ()
-    max_nodes: Annotated[Whole, Field(ge=1, le=200)] | None = None
+    max_nodes: Annotated[int, Field(ge=1, le=200), WHOLE] | None = None
 
 
 class Policies(_Part):
@@ -151,8 +151,8 @@ class Constraints(_Part):
 
     timeout_seconds: Seconds | None = None
     node_timeout_seconds: Seconds | None = None
-    max_attempts: Annotated[Whole, Field(ge=1, le=10)] | None = None
-    concurrency: Annotated[Whole, Field(ge=1, le=32)] | None = None
+    max_attempts: Annotated[int, Field(ge=1, le=10), WHOLE] | None = None
+    concurrency: Annotated[int, Field(ge=1, le=32), WHOLE] | None = None
 
     @property
     def free(self) -> Mapping[str, Any]:

@@ -97,14 +97,14 @@ def test_the_published_schema_takes_what_is_read() -> None:
 
 
 def test_whole_numbers_may_be_written_as_json_schema_allows() -> None:
-    """2.0 is 2, as the published schema says; 2.5 and true are none."""
+    """2.0 is 2, as the published schema says; 2.5 and true are none, and 11.0 is too large."""
     sent = {"objective": "x", "constraints": {"maxAttempts": 2.0}, "policies": {"planner": {"variants": 3.0}}}
     schema = Schema(envelope_schema())
 
     envelope = read_envelope(json.dumps(sent).encode())
     assert (envelope.constraints.max_attempts, envelope.policies.planner.variants) == (2, 3)
     assert schema.details(sent) == ()
-    for wrong in (2.5, True):
+    for wrong in (2.5, True, 11.0):
         document = {"objective": "x", "constraints": {"maxAttempts": wrong}}
         assert _paths(document).keys() == {"/constraints/maxAttempts"}
         assert [detail.path for detail in schema.details(document)] == ["/constraints/maxAttempts"]

@@ -14,7 +14,7 @@ MAX_INT: Final = 2**31 - 1  # what every database can hold
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
 Name = Annotated[str, StringConstraints(pattern=r"^[!-~][ -~]{0,199}$")]
-Version = Annotated[int, BeforeValidator(as_whole, json_schema_input_type=int), Field(ge=1, le=MAX_INT)]
+Version = Annotated[int, Field(ge=1, le=MAX_INT), BeforeValidator(as_whole)]
 Decision = Literal["approved", "edited", "rejected", "responded"]
 Status = Literal["queued", "running", "awaiting_hitl", "completed", "failed", "cancelled"]
 

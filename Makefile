@@ -24,7 +24,7 @@ OLDEST_KEY := $(shell cat pyproject.toml tests/oldest.txt | cksum | cut -d ' ' -
 .PHONY: help demo test lint format proof test-oldest bench measure baselines generate check-generated docs-check clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: $(VENV)/.demo-$(KEY) ## Watch a LangGraph program that nobody instrumented
 	@$(BIN)/otel-agents demo $(ARGS)
@@ -65,16 +65,20 @@ baselines: $(VENV)/.demo-$(KEY) ## Play the windows behind docs/baselines again,
 generate: $(VENV)/.test-$(KEY) ## Write again what is made from tables: parts of the docs, record.pyi, boards and rules
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m dashboards.build
+	$(BIN)/python collector/rules.py
 
 check-generated: $(VENV)/.test-$(KEY) ## Fail when something generated is stale
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python -m dashboards.build --check
+	$(BIN)/python collector/rules.py --check
 
 docs-check: $(VENV)/.test-$(KEY) ## Check that what the docs say is there: links, names, commands, examples
 	$(BIN)/python -m pytest -q tests/docs
 
 clean: ## Remove environments, caches and builds
 	rm -rf $(VENV) $(OLDEST) $(CACHE) build dist
+
+include collector/build.mk
 
 # Environments
 

@@ -11,12 +11,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.1)
         else:
             return
-    sys.exit(f"{process.args[0]} did not start:\n{log.read_text()[-2000:]}")  # type: ignore[index]
+    sys.exit(f"nobody answers at {url}:\n{log.read_text()[-2000:]}")
 
 
 def _start(stack: ExitStack, name: str, command: list[str], url: str, **environ: str) -> None:
@@ -140,7 +141,9 @@ def _shown(found: list[dict[str, Any]]) -> str:
     """Return a few series in one line."""
     texts = []
     for one in found[:SERIES_SHOWN]:
-        labels = ",".join(value for name, value in sorted(one["metric"].items()) if name not in ("__name__", "instance"))
+        labels = ",".join(
+            value for name, value in sorted(one["metric"].items()) if name not in ("__name__", "instance")
+        )
         texts.append(f"{labels or 'all'} = {float(one['value'][1]):g}")
     more = f"  (+{len(found) - SERIES_SHOWN})" if len(found) > SERIES_SHOWN else ""
     return "; ".join(texts) + more
@@ -185,10 +188,8 @@ def main() -> None:
         _print_boards(prometheus)
         if arguments.keep:
             print("\nGoing on until Ctrl-C.")
-            try:
-                time.sleep(1e9)
-            except KeyboardInterrupt:
-                print()
+            with suppress(KeyboardInterrupt):
+                threading.Event().wait()
 
 
 if __name__ == "__main__":

@@ -48,10 +48,9 @@ class Collector:
 
     def __init__(self, folder: Path, *configs: str, **environ: str) -> None:
         self.data = folder
-        self.data.mkdir(exist_ok=True)
         self.ports = {name: free_port() for name in PORTS}
         self.log: list[str] = []
-        self._command = command(*configs)
+        self.command = command(*configs)
         own = {f"OTELCOL_{name}_PORT": str(port) for name, port in self.ports.items()}
         kept = {name: value for name, value in os.environ.items() if not name.startswith("OTELCOL_")}
         self.environ = {**kept, "OTELCOL_HOST": "127.0.0.1", "OTELCOL_DATA": str(folder), **own, **environ}
@@ -72,7 +71,8 @@ class Collector:
 
     def start(self) -> Collector:
         """Return when it takes data."""
-        self._process = subprocess.Popen(self._command, env=self.environ, stderr=subprocess.PIPE, text=True)
+        self.data.mkdir(exist_ok=True)
+        self._process = subprocess.Popen(self.command, env=self.environ, stderr=subprocess.PIPE, text=True)
         ready = threading.Event()
         self._reader = threading.Thread(target=self._read, args=(self._process, ready))
         self._reader.start()
@@ -130,6 +130,15 @@ class Collector:
         while self.metrics().get(name, 0.0) < value:
             assert time.monotonic() < end, (name, self.metrics().get(name))
             time.sleep(0.05)
+
+
+def refusal(collector: Collector) -> str:
+    """Return what a Collector says that does not start."""
+    done = subprocess.run(
+        collector.command, env=collector.environ, capture_output=True, text=True, check=False, timeout=START_S
+    )
+    assert done.returncode == 1, done.stderr
+    return done.stderr
 
 
 def read(url: str) -> str:

@@ -75,7 +75,8 @@ def prometheus(folder: Path, port: int = 0, **config: Any) -> Iterator[Prometheu
         try:
             end = time.monotonic() + START_S
             while not one._ready():
-                assert process.poll() is None and time.monotonic() < end, log.read_text()
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < end, log.read_text()
                 time.sleep(0.05)
             yield one
         finally:

@@ -110,7 +110,9 @@ def test_gateways_keep_their_disks(rendered: list[dict[str, Any]]) -> None:
     assert gateway["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
     (claim,) = gateway["volumeClaimTemplates"]
     assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
-    mounts = {each["name"]: each["mountPath"] for each in collector(one(rendered, "StatefulSet", "gateway"))["volumeMounts"]}
+    mounts = {
+        each["name"]: each["mountPath"] for each in collector(one(rendered, "StatefulSet", "gateway"))["volumeMounts"]
+    }
     assert mounts[claim["metadata"]["name"]] == "/var/lib/otelcol"
     assert "HorizontalPodAutoscaler" not in {each["kind"] for each in rendered}
 
@@ -125,7 +127,9 @@ def test_what_points_to_another_object_finds_it(rendered: list[dict[str, Any]]) 
         assert any(selector.items() <= each.items() for each in labels)
     spaces = {each["metadata"].get("namespace") for each in rendered if not each["kind"].startswith("Cluster")}
     assert spaces - {None} == {"telemetry"}
-    gateway = next(each for each in collector(one(rendered, "DaemonSet", "agent"))["env"] if each["name"] == "OTELCOL_GATEWAY")
+    gateway = next(
+        each for each in collector(one(rendered, "DaemonSet", "agent"))["env"] if each["name"] == "OTELCOL_GATEWAY"
+    )
     assert gateway["value"] == "gateway.telemetry.svc.cluster.local"
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.collector.backends import backend
-from tests.collector.collectors import Collector, collecting, free_port
+from tests.collector.collectors import Collector, collecting, free_port, refusal
 from tests.collector.ledger import Ledger, arrived
-from tests.collector.tiers import over_otlp, standalone, to
+from tests.collector.tiers import over_otlp, standalone
 from tests.need import missing
 
 pytestmark = pytest.mark.proof
@@ -136,17 +136,16 @@ def test_a_full_disk_refuses_and_says_so(tmp_path: Path) -> None:
             ledger.settle(end)
 
 
-def test_a_queue_that_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
-    """A damaged file keeps nobody from starting: it is kept beside the new one, and said in the log."""
-    closed = f"http://127.0.0.1:{free_port()}"
-    collector = Collector(tmp_path / "data", "standalone.yaml", **to(closed), OTELCOL_TRACES_TO="[otlp_http/traces]")
+def test_a_queue_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """With a damaged file it does not start, says whose it is, and starts when the file was moved away."""
+    environ = over_otlp(f"http://127.0.0.1:{free_port()}")
+    collector = Collector(tmp_path / "data", "standalone.yaml", **environ).start()
+    assert Ledger(collector.http).send() == 200
+    collector.stop()
+    queue = collector.data / "exporter_otlp_http_traces_traces"
+    queue.write_bytes(bytes(8192) + queue.read_bytes()[8192:])  # both of its heads
+    assert 'failed to start "otlp_http/traces" exporter: invalid database' in refusal(collector)
+    queue.rename(tmp_path / "damaged")
     collector.start()
     assert Ledger(collector.http).send() == 200
     collector.stop()
-    (queue,) = collector.data.glob("exporter_otlp_http_*traces*")
-    queue.write_bytes(b"\0" * 4096 + queue.read_bytes()[4096:])
-    collector.start()
-    assert Ledger(collector.http).send() == 200
-    collector.stop()
-    assert [line for line in collector.log if "corrupt" in line.lower()]
-    assert [path for path in collector.data.iterdir() if "backup" in path.name]

@@ -48,9 +48,7 @@ def run_through(folder: Path, tiers: Tiers) -> Backend:
 
 
 @pytest.mark.parametrize("through", [standalone, two_tiers])
-def test_what_arrives_is_what_was_sent(
-    tmp_path: Path, through: Callable[..., AbstractContextManager[Tiers]]
-) -> None:
+def test_what_arrives_is_what_was_sent(tmp_path: Path, through: Callable[..., AbstractContextManager[Tiers]]) -> None:
     """Every span, metric and log record arrives once and unchanged; resources know the machine in addition."""
     with through(tmp_path, OTELCOL_ENVIRONMENT="test") as tiers:
         sent = run_through(tmp_path, tiers)

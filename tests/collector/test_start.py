@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.collector.certificates import certify
-from tests.collector.collectors import Collector, collecting, command, free_port, read
+from tests.collector.collectors import Collector, collecting, command, free_port, read, refusal
 from tests.collector.ledger import Ledger
 from tests.collector.tiers import over_otlp, to
 
@@ -50,14 +50,10 @@ def validate(collector: Collector, *configs: str) -> subprocess.CompletedProcess
     )
 
 
-def refusal(folder: Path, *configs: str, **environ: str) -> str:
-    """Return what a Collector says that does not start."""
-    collector = Collector(folder / "data", *configs, **environ)
-    done = subprocess.run(
-        command(*configs), env=collector.environ, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 1
-    return done.stderr
+def refused(folder: Path, *configs: str, **environ: str) -> str:
+    """Return what a Collector says that does not start, although it has a disk unless told otherwise."""
+    (folder / "data").mkdir(exist_ok=True)
+    return refusal(Collector(folder / "data", *configs, **environ))
 
 
 @pytest.mark.parametrize("configs", SHIPPED, ids=" ".join)
@@ -73,6 +69,7 @@ def test_a_configuration_is_valid_and_starts(tmp_path: Path, configs: tuple[str,
 
 def test_what_kubernetes_adds_is_valid(tmp_path: Path) -> None:
     """The agent's addition for Kubernetes validates; to start, it needs the API of a cluster."""
+    (tmp_path / "data").mkdir()
     collector = Collector(tmp_path / "data", "agent.yaml", "kubernetes.yaml", **surroundings(tmp_path))
     assert validate(collector, "agent.yaml", "kubernetes.yaml").returncode == 0
 
@@ -87,7 +84,11 @@ def test_what_kubernetes_adds_is_valid(tmp_path: Path) -> None:
         (("agent.yaml",), ["OTELCOL_GATEWAY"], "no hostname specified to resolve the backends"),
         (("agent.yaml",), ["OTELCOL_TOKEN"], "extensions::bearertokenauth: no bearer token provided"),
         (("standalone.yaml", "secure.yaml"), ["OTELCOL_TLS_KEY"], "must include both certificate and key"),
-        (("standalone.yaml", "secure.yaml"), ["OTELCOL_TLS_CERT", "OTELCOL_TLS_KEY"], "must include both certificate and key"),
+        (
+            ("standalone.yaml", "secure.yaml"),
+            ["OTELCOL_TLS_CERT", "OTELCOL_TLS_KEY"],
+            "must include both certificate and key",
+        ),
     ],
 )
 def test_a_missing_variable_is_named(
@@ -97,7 +98,7 @@ def test_a_missing_variable_is_named(
     environ = surroundings(tmp_path)
     for variable in variables:
         del environ[variable]
-    said = refusal(tmp_path, *configs, **environ)
+    said = refused(tmp_path, *configs, **environ)
     assert message in said
     for variable in variables:
         assert f'Configuration references unset environment variable\t{{"name": "{variable}"}}' in said
@@ -109,14 +110,14 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        said = refusal(tmp_path, "standalone.yaml", OTELCOL_HTTP_PORT=port)
+        said = refused(tmp_path, "standalone.yaml", OTELCOL_HTTP_PORT=port)
     assert f"listen tcp 127.0.0.1:{port}: bind: address already in use" in said
 
 
 def test_a_missing_disk_is_named(tmp_path: Path) -> None:
     """Without the directory of its queue it does not start, and makes none."""
     missing = tmp_path / "not-mounted"
-    said = refusal(tmp_path, "standalone.yaml", OTELCOL_DATA=str(missing))
+    said = refused(tmp_path, "standalone.yaml", OTELCOL_DATA=str(missing))
     assert f"extensions::file_storage: directory must exist: stat {missing}: no such file or directory" in said
     assert not missing.exists()
 
@@ -125,12 +126,12 @@ def test_a_disk_that_another_one_uses_is_refused(tmp_path: Path) -> None:
     """Two Collectors do not share a queue: the second one does not start."""
     environ = over_otlp(f"http://127.0.0.1:{free_port()}")
     with collecting(tmp_path / "data", "standalone.yaml", **environ):
-        assert "timeout" in refusal(tmp_path, "standalone.yaml", **environ)
+        assert "timeout" in refused(tmp_path, "standalone.yaml", **environ)
 
 
 def test_an_unknown_exporter_is_named(tmp_path: Path) -> None:
     """A list of exporters that names one which is not there keeps it from starting."""
-    said = refusal(tmp_path, "standalone.yaml", OTELCOL_TRACES_TO="[tempo]")
+    said = refused(tmp_path, "standalone.yaml", OTELCOL_TRACES_TO="[tempo]")
     assert 'service::pipelines::traces: references exporter "tempo" which is not configured' in said
 
 

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, runtime_checkable
 
 from otel_agents import guard
 from otel_agents.operation import Fact, Operation, Run, Signal
 from otel_agents.semconv.events import EVENTS
+
+
+@runtime_checkable
+class Expecting(Protocol):
+    """A signal that wants to know of facts that may happen, and have not."""
+
+    def expects(self, fact: Fact) -> None: ...
+
 
 Told = tuple[Callable[[Operation], None], ...]
 
@@ -26,6 +35,7 @@ class Audience:
         self.happened: Mapping[str, tuple[Callable[[Fact], None], ...]] = {
             row.name: tuple(s.happened for s in hearing if s.hears(row)) for row in EVENTS
         }
+        self.expects = tuple(s.expects for s in all_ if isinstance(s, Expecting))
         carrier = next((s for s in all_ if type(s).enter is not Signal.enter), None)
         self.enter = carrier.enter if carrier is not None else None
         self.leave = carrier.leave if carrier is not None else None

@@ -162,12 +162,10 @@ class Recorder:
         elif run.last_handoff is not None and is_progress(operation):
             run.progressed = True
         status = operation.status if kind is k.RUN else operation.outcome
-        time_ns, told = operation.started_ns + duration_ns, self._audience.happened
+        time_ns = operation.started_ns + duration_ns
         for end in kind.ends:
             if end.when is None or end.when(operation):
-                fact = Fact(end.event, run, operation, operation.attributes, time_ns, status, duration_ns)
-                run.touched_ns = self.clock_ns()
-                guard.each("signals.happened", told[end.event.name], fact)
+                self._tell(Fact(end.event, run, operation, operation.attributes, time_ns, status, duration_ns))
         guard.each("signals.ended", self._audience.ended, operation)
         step_over(operation)
         operation.error = None  # a host's exception must not live longer than it would without us
@@ -215,10 +213,13 @@ class Recorder:
             run = self._new_run(identity or Identity(), run)
         self._tell(Fact(event, run, inside, self._clean(attributes), self.wall_ns(), status, duration_ns, attributes))
 
+    def expect(self, event: EventType, attributes: Mapping[str, object], identity: Identity) -> None:
+        """Have what counts such facts say 0 until one happens."""
+        guard.each("signals.expects", self._audience.expects, Fact(event, Run(fit(identity)), None, attributes, 0))
+
     def use(self, input_tokens: int, output_tokens: int) -> None:
         """Count the tokens of one model call on the agents and the runs that are open around it."""
-        inside = current()
-        if inside is None or not self.listening():
+        if (inside := current()) is None or not self.listening():
             return
         for around in spenders(inside):
             around.use(input_tokens, output_tokens)
@@ -228,8 +229,7 @@ class Recorder:
         """Set attributes of an operation from values of the host: cleaned, content only when it is captured."""
         for name, value in self._clean(attributes).items():
             operation.put(name, value)
-        version = operation.attributes.get(a.FLEX_PLAN_VERSION)
-        if operation.kind is k.PLAN and isinstance(version, int):
+        if operation.kind is k.PLAN and isinstance(version := operation.attributes.get(a.FLEX_PLAN_VERSION), int):
             operation.run.plan_version = version
 
     # Being current
@@ -249,8 +249,7 @@ class Recorder:
         before, carried = entered
         if now is operation:
             set_current(before)
-        leave = self._audience.leave
-        if leave is not None:
+        if (leave := self._audience.leave) is not None:
             guard.run("signals.leave", leave, operation, carried)
 
     # Inside

@@ -75,6 +75,18 @@ def before_agent(call: Call) -> Start | None:
 # Rules
 
 
+def after_rules(_: None, call: Call, result: object) -> None:
+    """There are rules: what may come of them is counted from zero on, on the channels that they name."""
+    rules = call.self.rules
+    for channel in sorted({channel for rule in rules for channel in rule.channels}):
+        identity = Identity(RUNTIME, channel=channel)
+        for rule in rules:
+            if rule.concerns(channel):
+                RECORDER.expect(e.REACTION_MATCHED, {a.FLEX_REACTION_RULE: rule.name}, identity)
+        for reason in call.self.reasons:
+            RECORDER.expect(e.REACTION_SKIPPED, {a.FLEX_REACTION_REASON: reason}, identity)
+
+
 def after_match(_: None, call: Call, found: Any) -> None:
     """The rules were asked. A match is told by the run that it starts; a message that starts none has no run."""
     reason = getattr(found, "reason", None)
@@ -114,6 +126,11 @@ PATCHES: Final = (
         k.NODE,
         "One call is one agent being asked.",
         before=before_agent,
+    ),
+    Patch(
+        f"{RULES}.__init__",
+        why="Rules and their channels are known from here on, and with them what is counted from zero.",
+        after=after_rules,
     ),
     Patch(
         f"{RULES}.match",

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 import otel_agents
+from otel_agents import pipeline
 from otel_agents.adapters.gateway import ADAPTER
 from otel_agents.bus.event import Event
 from otel_agents.patching.apply import apply
-from otel_agents.runtime.gateway import Gateway, Request, Rule
+from otel_agents.runtime.gateway import Gateway, Request, Rule, rules
 from otel_agents.testing import Telemetry, capture
 from tests.adapters.gateways import day, gateway, message, stopped_by_command
 from tests.adapters.watching import scraped, watched
@@ -281,6 +282,43 @@ def test_watching_begins_with_a_run_and_not_in_the_middle_of_one() -> None:
 STATES = ("start", "complete", "cancel_requested", "cancelled", "error", "paused", "resumed")
 
 
+REASONS = ("no_rule", "disabled", "sender_not_allowed", "filter_mismatch", "cooldown", "busy")
+EXPECTED = {
+    "flex_reaction_matches_total{channel=mail,rule=refund,runtime=gateway}": 0,
+    "flex_reaction_matches_total{channel=mail,rule=boss,runtime=gateway}": 0,
+    "flex_reaction_matches_total{channel=chat,rule=boss,runtime=gateway}": 0,
+    "flex_reaction_matches_total{channel=chat,rule=night,runtime=gateway}": 0,
+    "flex_reaction_matches_total{channel=desk,rule=wait,runtime=gateway}": 0,
+    "flex_reaction_matches_total{channel=lab,rule=break,runtime=gateway}": 0,
+    **{
+        f"flex_reaction_skips_total{{channel={channel},reason={reason},runtime=gateway}}": 0
+        for channel in ("mail", "chat", "desk", "lab")
+        for reason in REASONS
+    },
+}
+
+
+def test_what_may_come_of_the_rules_is_counted_from_zero() -> None:
+    """Matches of each rule and skips of each reason, on the channels that rules name, before the first message."""
+    with scraped(ADAPTER) as page:
+        gateway()
+        gateway()
+        assert page.samples("flex_reaction_matches_total", "flex_reaction_skips_total") == EXPECTED
+    assert set(rules.REASONS) == set(REASONS)
+
+
+def test_a_page_that_is_put_up_later_has_these_zeros_too() -> None:
+    """Whoever begins to read when a gateway is there already sees the first step as well."""
+    with watched(ADAPTER):
+        pipe = pipeline.active()
+        assert pipe is not None
+        gateway()
+        page = pipe.page().text("")[0].decode()
+    zeros = [line for line in page.splitlines() if line.startswith("flex_reaction_")]
+    assert len(zeros) == len(EXPECTED)
+    assert all(line.endswith("} 0.0") for line in zeros)
+
+
 def test_the_page_has_the_numbers_of_the_day() -> None:
     """States stand at zero before the first message, and the names, labels and values are right after the last."""
     with scraped(ADAPTER) as page:
@@ -291,7 +329,7 @@ def test_the_page_has_the_numbers_of_the_day() -> None:
         assert page.samples("flex_run_transitions_total") == {
             f"flex_run_transitions_total{{runtime=gateway,state={state}}}": count for state, count in counts.items()
         }
-        assert page.samples("flex_reaction_matches_total", "flex_reaction_skips_total") == {
+        assert page.samples("flex_reaction_matches_total", "flex_reaction_skips_total") == EXPECTED | {
             "flex_reaction_matches_total{channel=mail,rule=refund,runtime=gateway}": 2,
             "flex_reaction_matches_total{channel=lab,rule=break,runtime=gateway}": 1,
             "flex_reaction_matches_total{channel=desk,rule=wait,runtime=gateway}": 2,
@@ -307,7 +345,10 @@ def test_the_page_has_the_numbers_of_the_day() -> None:
 
 
 def test_labels_that_users_make_up_are_bounded() -> None:
-    """Beyond the bound, rules, channels and sources are `_other`, and each such measurement is counted."""
+    """Beyond the bound, rules, channels and sources are `_other`, and each such measurement is counted.
+
+    Of the five places of skips three are kept for reasons that are expected; never more than half and one.
+    """
 
     async def crowd() -> None:
         rules = [Rule(name=f"rule-{n}", agent="clerk", channels=frozenset({f"c-{n}"})) for n in range(8)]
@@ -323,15 +364,15 @@ def test_labels_that_users_make_up_are_bounded() -> None:
         asyncio.run(crowd())
         found = telemetry.metrics()
         types = Counter(telemetry.event_types())
-    for name, sets, other in (
-        ("flex.reaction.matches", 6, "{channel=_other,rule=_other,runtime=_other}"),
-        ("flex.reaction.skips", 6, "{channel=_other,reason=_other,runtime=_other}"),
-        ("flex.run.cancel.latency_count", 6, "{runtime=_other,source=_other}"),
+    for name, sets, beyond, other in (
+        ("flex.reaction.matches", 6, 3, "{channel=_other,rule=_other,runtime=_other}"),
+        ("flex.reaction.skips", 3, 6, "{channel=_other,reason=_other,runtime=_other}"),
+        ("flex.run.cancel.latency_count", 6, 3, "{runtime=_other,source=_other}"),
     ):
         assert len([each for each in found if each.startswith(name)]) == sets
-        assert found[f"{name}{other}"] == 3
+        assert found[f"{name}{other}"] == beyond
         row = name.removesuffix("_count")
-        assert found[f"otel_agents.metrics.overflow{{instrument={row}}}"] == 3
+        assert found[f"otel_agents.metrics.overflow{{instrument={row}}}"] == beyond
     assert (types["reaction_matched"], types["reaction_skipped"], types["cancel_acknowledged"]) == (8, 8, 8)
 
 

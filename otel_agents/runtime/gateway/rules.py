@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import ClassVar, Final
 
 from otel_agents.runtime.cancelling import Clock
 from otel_agents.runtime.gateway.messages import Message
@@ -103,11 +103,13 @@ class Skip:
 
 
 class Rules:
-    """Rules in their order: the first that fits is taken.
+    """Rules in their order: the first that fits is taken. ``reasons`` are all that a skip can have.
 
     Raises:
         ValueError: Two rules have the same name.
     """
+
+    reasons: ClassVar = REASONS
 
     def __init__(
         self, rules: Iterable[Rule] = (), *, max_waiting: int = MAX_WAITING, clock: Clock = time.monotonic

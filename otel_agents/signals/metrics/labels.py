@@ -44,6 +44,11 @@ class LabelSets:
         self._known: dict[tuple[str, ...], dict[str, str]] = {}
         self._raw: dict[tuple[object, ...], dict[str, str]] = {}  # by values as they come: what the hot path asks
 
+    @property
+    def has_room(self) -> bool:
+        """Whether less than half of the sets are taken: what is only expected does not take the rest."""
+        return len(self._known) * 2 < self.limit
+
     def of(self, values: tuple[object, ...]) -> dict[str, str] | None:
         """Return the labels for values in the order of the row; shared, not to be changed. None: do not measure."""
         found = self._raw.get(values)

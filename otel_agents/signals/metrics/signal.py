@@ -40,7 +40,8 @@ class Metrics(Signal):
         dropped: Returns the number of events that each subscriber missed.
 
     Counters whose labels all have closed sets of values start at 0 (``announce`` for those with a runtime), so that
-    ``increase`` sees their first step. Histograms cannot: the API has no way to make an empty one.
+    ``increase`` sees their first step; others where an adapter knows what to expect. Histograms cannot: the API has no
+    way to make an empty one.
     """
 
     name = "metrics"
@@ -58,6 +59,7 @@ class Metrics(Signal):
         now_global = metrics.get_meter_provider()
         self._provider = None if provider is now_global else provider  # a stand-in gives way to the SDK that comes
         self._heard = False
+        self._expected: dict[tuple[str, ...], tuple[Measure, dict[str, str]]] = {}
         self._instruments = instruments_on(provider or now_global, sets)
         self._observed = Observed(recorder, pauses, patch_points, dropped)
         self._takes = {row.name: tuple(map(self._counted, row.counts)) for row in e.EVENTS if row.counts}
@@ -92,6 +94,8 @@ class Metrics(Signal):
             self._start_at_zero(())
             for runtime in self.runtimes:
                 self._start_at_zero((runtime,))
+            for measure, labels in tuple(self._expected.values()):
+                measure(0, labels)
 
     def announce(self, runtime: str) -> None:
         """Report a runtime from now on, with zeros until something happens; its first run does the same."""
@@ -115,6 +119,17 @@ class Metrics(Signal):
         """Add what the fact's type says."""
         for take in self._takes.get(fact.type.name, ()):
             take(fact)
+
+    def expects(self, fact: Fact) -> None:
+        """Have the counters of such a fact say 0, as far as there is room."""
+        for count in fact.type.counts:
+            sets, measure = self._instruments.sets[count.metric.name], self._instruments.measures[count.metric.name]
+            labels = sets.admit(labels_of_fact(count)(fact)) if sets.has_room else None
+            if labels is None:
+                continue
+            self._expected[count.metric.name, *labels.values()] = measure, labels
+            if self.listening():
+                measure(0, labels)
 
     def ended(self, operation: Operation) -> None:
         """Measure the duration, whatever the outcome."""

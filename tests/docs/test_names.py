@@ -31,6 +31,7 @@ from otel_agents.bus.hub import Hub
 from otel_agents.bus.projections import ENDINGS, STARTED
 from otel_agents.config import SETTINGS
 from otel_agents.door import Reply, entrance
+from otel_agents.patching.targets.vocabulary import SHAPES
 from otel_agents.recording import fields
 from otel_agents.runtime import convergence, gateway, yolo
 from otel_agents.runtime.convergence import STRATEGIES
@@ -78,7 +79,7 @@ THEIRS = {
     "avg_over_time", "last_over_time", "predict_linear",
 }  # fmt: skip
 # Names of ours that stand in no table of ours: the package, the database table, the logger, the key of metadata.
-OTHERS = {"otel_agents", "otel_agents_pauses", "yolo_team", "otel_agents.events", "otel_agents.kind"}
+OTHERS = {"otel_agents", "otel_agents_pauses", "yolo_team", "otel_agents.events", "otel_agents.kind", *SHAPES}
 
 
 def _code(page: Path) -> Iterator[str]:

@@ -100,6 +100,17 @@ def test_the_tree_of_the_example(watched: Telemetry) -> None:
     assert "\n".join(watched.tree()) + "\n" == TREE
 
 
+def test_the_page_shows_both_trees_as_they_are() -> None:
+    """That of the example, and beside it that of the LangGraph example, which its own tests hold it to."""
+    page = (EXAMPLES.parent / "docs/howto/targets.md").read_text(encoding="utf-8")
+    shown = page.partition("<!-- trees -->\n\n```text\n")[2].partition("```")[0].splitlines()[2:]
+    width = shown[0].index("run release-notes")
+    source = (EXAMPLES.parent / "tests/adapters/test_langgraph_example.py").read_text(encoding="utf-8")
+
+    assert [line[:width].rstrip() for line in shown if line[:width].strip()] == TREE.splitlines()
+    assert "\n".join(line[width:] for line in shown) in source
+
+
 def test_the_events_of_the_example(watched: Telemetry) -> None:
     """In order, with the payloads that the rows read."""
     events = watched.events

@@ -140,6 +140,8 @@ class Team(Base):
     def _run_c(self) -> str:
         return "c"
 
+    half = functools.partialmethod(static, "x")
+
     def raises(self, error: BaseException) -> None:
         raise error
 

@@ -205,6 +205,7 @@ def test_a_pattern_that_nothing_matches_is_missing(tmp_path: Path) -> None:
         ("builtins:list.append", "is compiled (C) code"),
         ("HOST:Team", "is a class; declare one of its methods"),
         ("HOST:called", "is a partial; declare the function inside it"),
+        ("HOST:Team.half", "is a partial; declare the function inside it"),
         ("HOST:number", "is no function"),
         ("HOST:Team.names", "is no function"),
         ("HOST:Team.methd", "there is no Team.methd in tests.patching.acme"),

@@ -40,7 +40,7 @@ REASONS: Final[tuple[tuple[Callable[[Any], bool], str], ...]] = (
         "is compiled (C) code, which other compiled code calls past us; declare the Python function that calls it",
     ),
     (
-        lambda value: isinstance(value, functools.partial),
+        lambda value: isinstance(value, functools.partial | functools.partialmethod),
         "is a partial; declare the function inside it, where that is defined",
     ),
     (_is_called, "is no function"),

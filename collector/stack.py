@@ -26,7 +26,7 @@ CACHE = ROOT / ".cache"
 DATA = CACHE / "stack"
 BOARDS = ROOT / "dashboards" / "grafana"
 EXAMPLE = ROOT / "examples" / "langgraph_app" / "app.py"
-START_S, SEEN_S = 60, 60
+START_S, SEEN_S, EVALUATED_S = 60, 60, 2
 SETTLED = 'sum(flex_run_status_total{status="completed"})'
 VARIABLES = {
     "$__rate_interval": "5m",
@@ -52,7 +52,7 @@ def _arguments() -> argparse.Namespace:
 def _config(own_metrics: str) -> dict[str, Any]:
     """Return what `compose/prometheus.yaml` says, for processes of this machine instead of containers."""
     return {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "2s"},
+        "global": {"scrape_interval": "1s", "evaluation_interval": f"{EVALUATED_S}s"},
         "rule_files": [str(ROOT / "dashboards" / "rules" / "*.yaml")],
         "storage": {"tsdb": {"out_of_order_time_window": "30m"}},
         "scrape_configs": [{"job_name": "otel-collector", "static_configs": [{"targets": [own_metrics]}]}],
@@ -96,8 +96,6 @@ def _run_example() -> None:
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{_port('HTTP', 4318)}",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_METRIC_EXPORT_INTERVAL": "1000",
-        # Metrics that belong to no trace would have no exemplar, and all of this program's traces are kept.
-        "OTEL_TRACES_SAMPLER": "always_on",
     }
     instrument = str(Path(sys.executable).parent / "opentelemetry-instrument")
     command = [instrument, sys.executable, str(EXAMPLE), "--pace", "0.3", "--db", str(DATA / "threads.sqlite")]
@@ -117,7 +115,7 @@ def _settle(prometheus: str) -> None:
         if time.monotonic() > end:
             sys.exit(f"no run arrived; see {DATA}/collector.log and {DATA}/prometheus.log")
         time.sleep(0.5)
-    time.sleep(5)
+    time.sleep(2 * EVALUATED_S)
 
 
 def _panels(panels: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

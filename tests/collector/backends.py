@@ -67,8 +67,8 @@ def _send(url: str, body: bytes) -> int:
 
 
 @contextmanager
-def backend(to: str = "", port: int = 0) -> Iterator[Backend]:
-    """Receive OTLP over HTTP on loopback; with `to`, hand on to another address what was taken down."""
+def backend(to: str = "", port: int = 0, host: str = "127.0.0.1") -> Iterator[Backend]:
+    """Receive OTLP over HTTP, on loopback unless told otherwise; with `to`, hand on what was taken down."""
     one = Backend(to)
 
     class Handler(BaseHTTPRequestHandler):
@@ -86,8 +86,8 @@ def backend(to: str = "", port: int = 0) -> Iterator[Backend]:
             pass
 
     ThreadingHTTPServer.daemon_threads = True
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    one.endpoint = f"http://127.0.0.1:{server.server_port}"
+    server = ThreadingHTTPServer((host, port), Handler)
+    one.endpoint = f"http://{host}:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -6,8 +6,10 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Callable
+from importlib import metadata
 from typing import Any
 
+from otel_agents.patching.point import release
 from tests.need import require_module
 
 require_module("agents", "openai-agents")
@@ -33,6 +35,8 @@ from openai.types.responses import (  # noqa: E402
 set_trace_processors([])  # what the SDK traces goes nowhere; the spans are made all the same
 
 IN, OUT = 10, 2  # tokens of each answer
+RESUMES_IN_AGENT = release(metadata.version("openai-agents")) >= (0, 24)
+"""Whether what was approved runs as part of an agent; older versions call it before they open an agent's span."""
 
 _numbers = itertools.count(1)
 
@@ -57,27 +61,37 @@ def hand_over(name: str) -> ResponseFunctionToolCall:
     return call(f"transfer_to_{name}")
 
 
+class Gate:
+    """An answer that never comes, unless somebody opens the gate: then it is the next one."""
+
+    def __init__(self) -> None:
+        self.reached, self.open = asyncio.Event(), asyncio.Event()
+
+
 class Scripted(Model):
     """Give one answer after the other; an exception is raised, several items are one answer."""
 
     def __init__(self, *answers: Any) -> None:
         self._answers = iter(answers)
 
-    def _next(self) -> list[Any]:
+    async def _next(self) -> list[Any]:
+        await asyncio.sleep(0)
         answer = next(self._answers)
+        if isinstance(answer, Gate):
+            answer.reached.set()
+            await answer.open.wait()
+            answer = next(self._answers)
         if isinstance(answer, BaseException):
             raise answer
         items = answer if isinstance(answer, list) else [answer]
         return [say(item) if isinstance(item, str) else item for item in items]
 
     async def get_response(self, *given: Any, **options: Any) -> ModelResponse:
-        await asyncio.sleep(0)
         usage = Usage(requests=1, input_tokens=IN, output_tokens=OUT, total_tokens=IN + OUT)
-        return ModelResponse(output=self._next(), usage=usage, response_id=None)
+        return ModelResponse(output=await self._next(), usage=usage, response_id=None)
 
     async def stream_response(self, *given: Any, **options: Any) -> AsyncIterator[Any]:
-        await asyncio.sleep(0)
-        output = self._next()
+        output = await self._next()
         details = {"input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0}}
         usage = ResponseUsage.model_validate(
             {

@@ -1,4 +1,4 @@
-"""What the tests of adapters share: telemetry of a process in which LangGraph is watched."""
+"""What the tests of adapters share: telemetry of a process in which a framework is watched."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import pytest
 
 from otel_agents import guard
 from otel_agents.adapters.langgraph import ADAPTER
+from otel_agents.adapters.openai_agents import ADAPTER as OPENAI_AGENTS
 from otel_agents.patching.apply import apply, patch_counts
 from otel_agents.testing import Telemetry, capture
+from tests.adapters.watching import watched
 
 
 @pytest.fixture
@@ -23,3 +25,10 @@ def telemetry() -> Iterator[Telemetry]:
         finally:
             applied.undo()
             assert patch_counts() == {}, "the test applied what it did not undo"
+
+
+@pytest.fixture
+def seen() -> Iterator[Telemetry]:
+    """Watch the OpenAI Agents SDK in the same way."""
+    with watched(OPENAI_AGENTS) as recorded:
+        yield recorded

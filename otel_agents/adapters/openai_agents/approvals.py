@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from otel_agents import guard, questions
+from otel_agents.adapters.openai_agents import frames as f
 from otel_agents.adapters.openai_agents.frames import RUNTIME, Running
 from otel_agents.operation import Identity, Operation
 from otel_agents.pauses import Pause
@@ -14,15 +15,33 @@ from otel_agents.recorder import RECORDER
 DECISIONS: Final[Mapping[object, str]] = {True: "approved", False: "rejected"}
 
 
-def resume(frame: Running, state: Any, context: Any) -> None:
-    """Take over what was open when a run paused, and what was decided since.
+def go_on(frame: Running, state: Any, context: Any) -> None:
+    """Take over what was open when a run paused, and what was decided since; nothing of a run that is new.
 
     A question is known by the id of its call, which is all that the state of a run keeps across processes.
     """
-    asked = {item.call_id: item for item in state.get_interruptions() if item.call_id}
+    asked = _asked(state)
     frame.waiting = {call_id: pause for call_id in asked for pause in _pauses(call_id)}
-    decided = {call_id: context.is_tool_approved(item.qualified_name, call_id) for call_id, item in asked.items()}
-    frame.answers = {call_id: DECISIONS[decision] for call_id, decision in decided.items() if decision is not None}
+    frame.answers = _answers(asked, context)
+
+
+def go_on_inside(operation: Operation, state: Any, context: Any) -> None:
+    """Tell what was decided for an agent that is a tool: only its own state may know."""
+    run = f.running(operation)
+    found = _answers(_asked(state), context) if run is not None else {}
+    for call_id, decision in found.items():
+        if run is not None and call_id in run.waiting and call_id not in run.answers:
+            run.answers[call_id] = decision
+            questions.answer(_key(call_id), call_id, decision, operation=operation)
+
+
+def _asked(state: Any) -> dict[str, Any]:
+    return {} if state is None else {str(item.call_id): item for item in state.get_interruptions() if item.call_id}
+
+
+def _answers(asked: Mapping[str, Any], context: Any) -> dict[str, str]:
+    found = {call_id: context.is_tool_approved(item.qualified_name, call_id) for call_id, item in asked.items()}
+    return {call_id: DECISIONS[decision] for call_id, decision in found.items() if decision is not None}
 
 
 def _pauses(call_id: str) -> tuple[Pause, ...]:

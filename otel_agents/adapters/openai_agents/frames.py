@@ -14,8 +14,9 @@ from otel_agents.semconv import agents as a
 from otel_agents.semconv.kinds import NODE
 
 RUNTIME: Final = "openai_agents"
+TRIPPED: Final = "agents.exceptions.InputGuardrailTripwireTriggered"
+EXHAUSTED: Final = "agents.exceptions.MaxTurnsExceeded"
 MODEL_BEHAVIOR: Final = "agents.exceptions:ModelBehaviorError"
-CANCELLED_ERROR: Final = "asyncio.exceptions:CancelledError"
 WATCHED: Final = Start(is_tap=True)
 """The call is a part of what is known already: only its ending is of interest."""
 
@@ -60,11 +61,22 @@ class Running(Frame):
 
     agents: list[Operation] = field(default_factory=list)
     waiting: Mapping[str, Pause] = field(default_factory=dict)
-    answers: Mapping[str, str] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
     stream: Any = None
     wished_ns: int = 0
     turns: int = 0
     cedes: bool = False
+
+    @property
+    def failure(self) -> str:
+        """What a streamed run failed of that is raised for its consumer only, not where it runs; "" for nothing."""
+        stream = self.stream
+        if stream is None:
+            return ""
+        if any(result.output.tripwire_triggered for result in stream.input_guardrail_results):
+            return TRIPPED
+        is_over = stream.max_turns is not None and stream.current_turn > stream.max_turns
+        return EXHAUSTED if is_over and stream.final_output is None else ""
 
 
 def inside() -> Operation | None:

@@ -6,20 +6,27 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from otel_agents.adapters.openai_agents import frames as f
-from otel_agents.adapters.openai_agents.approvals import identity, links, resume, tell_answers, tell_questions
+from otel_agents.adapters.openai_agents.approvals import (
+    go_on,
+    go_on_inside,
+    identity,
+    links,
+    tell_answers,
+    tell_questions,
+)
 from otel_agents.adapters.openai_agents.frames import Agent, Running
 from otel_agents.adapters.openai_agents.spans import end_agent
 from otel_agents.lineage import own
-from otel_agents.operation import CANCELLED, ERROR, OK, PAUSED, Operation, outcome_of
+from otel_agents.operation import CANCELLED, ERROR, OK, PAUSED, Identity, Operation, outcome_of
 from otel_agents.patching.others import is_at_work
 from otel_agents.patching.table import Call, Start
 from otel_agents.recorder import RECORDER
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import events as e
+from otel_agents.semconv.gen_ai import ERROR_TYPE
 
 UNNAMED: Final = "Agent workflow"  # what the SDK calls a run that nobody named
 CALLER: Final = "user"
-LATER: Final = "after_turn"
 INSTRUMENTOR: Final = "OpenAIAgentsInstrumentor"  # of all others, each in a module of its own
 OTHERS: Final = (
     "opentelemetry.instrumentation.openai_agents",
@@ -32,52 +39,51 @@ OTHERS: Final = (
 
 def before_run(call: Call) -> Start:
     """A run starts, or goes on; one inside another is a part of that."""
-    if f.inside() is not None:
-        return f.WATCHED
     given = call.argument("input")
-    frame = call.state = Running()
-    if hasattr(given, "get_interruptions"):
-        return _goes_on(call, frame, given, given._context)  # noqa: SLF001 - the SDK shows it to nobody else
-    return _starts(call, frame, call.argument("max_turns"))
+    state = given if hasattr(given, "get_interruptions") else None
+    return _begin(call, Running(), state, getattr(state, "_context", None))
 
 
 def before_stream(call: Call) -> Start:
     """The same for the task that does the work of a streamed run."""
-    stream = call.argument("streamed_result")
-    if f.inside() is not None:
-        call.state = stream
+    state = call.argument("run_state") if call.argument("is_resumed_state") else None
+    return _begin(call, Running(stream=call.argument("streamed_result")), state, call.argument("context_wrapper"))
+
+
+def _begin(call: Call, frame: Running, state: Any, context: Any) -> Start:
+    inside, call.state = f.inside(), frame
+    if inside is not None:
+        go_on_inside(inside, state, context)
         return f.WATCHED
-    frame = call.state = Running(stream=stream)
-    if call.argument("is_resumed_state"):
-        return _goes_on(call, frame, call.argument("run_state"), call.argument("context_wrapper"))
-    return _starts(call, frame, call.argument("max_turns"))
-
-
-def _starts(call: Call, frame: Running, max_turns: Any) -> Start:
-    values = {a.FLEX_RUN_MAX_ITERATIONS: max_turns} if isinstance(max_turns, int) else {}
-    return _start(call, frame, call.argument("starting_agent"), values)
-
-
-def _goes_on(call: Call, frame: Running, state: Any, context: Any) -> Start:
-    """Return the run again, under its own name, whichever of its agents the caller named this time."""
-    resume(frame, state, context)
-    first = getattr(state, "_starting_agent", None) or call.argument("starting_agent")
-    return _start(call, frame, first, {a.FLEX_RUN_RESUMED: True})
-
-
-def _start(call: Call, frame: Running, first: Any, values: Mapping[str, object]) -> Start:
     frame.cedes = any(is_at_work(other, INSTRUMENTOR) for other in OTHERS)
-    config = call.argument("run_config")
-    named, group = _setting(config, "workflow_name"), _setting(config, "group_id")
-    name = str(named if named and named != UNNAMED else first.name)
+    go_on(frame, state, context)
+    return Start(_name(call, state), dict(_known(call, state)), identity=_identity(call, frame), links=links(frame))
+
+
+def _name(call: Call, state: Any) -> str:
+    """Return how the caller calls the run, or its first agent, whichever of them a run that goes on is given."""
+    named = _setting(call, "workflow_name")
+    first = getattr(state, "_starting_agent", None) or call.argument("starting_agent")
+    return str(named if named and named != UNNAMED else first.name)
+
+
+def _known(call: Call, state: Any) -> Iterator[tuple[str, object]]:
+    thread, max_turns = call.argument("conversation_id") or _setting(call, "group_id"), call.argument("max_turns")
+    if thread:
+        yield a.FLEX_THREAD_ID, str(thread)
+    if state is not None:
+        yield a.FLEX_RUN_RESUMED, True
+    elif isinstance(max_turns, int):
+        yield a.FLEX_RUN_MAX_ITERATIONS, max_turns
+
+
+def _identity(call: Call, frame: Running) -> Identity:
     session = getattr(call.argument("session"), "session_id", None)
-    thread = call.argument("conversation_id") or group
-    values = {**values, **({a.FLEX_THREAD_ID: str(thread)} if thread else {})}
-    who = identity(frame, None if session is None else str(session))
-    return Start(name, values, identity=who, links=links(frame))
+    return identity(frame, None if session is None else str(session))
 
 
-def _setting(config: Any, name: str) -> Any:
+def _setting(call: Call, name: str) -> Any:
+    config = call.argument("run_config")
     return config.get(name) if isinstance(config, Mapping) else getattr(config, name, None)
 
 
@@ -98,11 +104,10 @@ def after_run(operation: Operation | None, call: Call, result: Any) -> str:
 
 def after_stream(operation: Operation | None, call: Call, result: object) -> str:
     """The task of a streamed run is done: what came of it stands in what the caller got."""
-    stream = call.state if operation is None else call.state.stream
-    return _settle(operation, call.state, stream)
+    return _settle(operation, call.state, call.state.stream)
 
 
-def _settle(operation: Operation | None, frame: Any, result: Any) -> str:
+def _settle(operation: Operation | None, frame: Running, result: Any) -> str:
     interruptions = result.interruptions
     if operation is None:
         around = f.frame_around(f.inside())
@@ -113,6 +118,9 @@ def _settle(operation: Operation | None, frame: Any, result: Any) -> str:
     tell_questions(frame, operation, interruptions)
     if interruptions:
         return PAUSED
+    if frame.failure:
+        RECORDER.set(operation, {ERROR_TYPE: frame.failure})
+        return ERROR
     return _obeyed(operation, frame) if frame.wished_ns and result.final_output is None else OK
 
 
@@ -138,7 +146,7 @@ def _stopped(operation: Operation, frame: Running) -> str:
         _close(operation, frame)
         RECORDER.end(operation, cause, ERROR)
         return ERROR
-    if stream.is_complete:
+    if stream.final_output is not None or stream.interruptions:
         return _settle(operation, frame, stream)
     _close(operation, frame)
     return ""

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from otel_agents.adapters.openai_agents import frames as f
-from otel_agents.adapters.openai_agents.frames import Agent
-from otel_agents.operation import PAUSED, Operation
+from otel_agents.adapters.openai_agents.frames import Agent, Running
+from otel_agents.operation import ERROR, PAUSED, Operation
 from otel_agents.patching.table import Call
 from otel_agents.recorder import RECORDER
+from otel_agents.semconv.gen_ai import ERROR_TYPE
 from otel_agents.semconv.kinds import NODE
 
 
@@ -54,15 +55,23 @@ def _end_agent(inside: Operation, span: Any) -> None:
 def end_agent(operation: Operation, frame: Agent) -> None:
     """End an agent that hands over, is done, waits for a human, or is left by an exception."""
     run, error = f.running(operation), sys.exception()
+    error = None if error is frame.handled else error
     if run is not None:
         run.agents.remove(operation)
-        if operation.parent is operation.run.operation:
-            run.turns += frame.turns
+        run.turns += frame.turns if operation.parent is operation.run.operation else 0
     if frame.entered is not None:
         RECORDER.leave(operation, frame.entered)
-    error = None if error is frame.handled else error
     frame.span = frame.entered = frame.handled = None
-    RECORDER.end(operation, error, PAUSED if frame.is_waiting and error is None else "")
+    outcome = "" if error is not None else _outcome(operation, frame, run)
+    RECORDER.end(operation, error, outcome)
+
+
+def _outcome(operation: Operation, frame: Agent, run: Running | None) -> str:
+    """Return how an agent ended that no exception left; one of the run itself may know of one that comes later."""
+    if run is not None and run.failure and operation.parent is operation.run.operation:
+        RECORDER.set(operation, {ERROR_TYPE: run.failure})
+        return ERROR
+    return PAUSED if frame.is_waiting else ""
 
 
 def _hand_over(inside: Operation, span: Any) -> None:

@@ -219,7 +219,9 @@ async def test_an_error_of_a_thread_is_the_error_of_the_node(flex_store) -> None
     assert frames[-1].payload["errorType"] == "LookupError"
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError()])
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), BaseException("x"), asyncio.CancelledError()]
+)
 async def test_work_cannot_end_more_than_itself(house, coordinator, error) -> None:
     """Work that wants to exit, or says that it was cancelled, has failed like any other."""
 

@@ -124,3 +124,30 @@ async def test_a_policy_acts_no_more_often_than_it_may_when_nodes_fail_at_once(h
     frames = await run(coordinator, **policies(rule), **slow, **big)
 
     assert kinds(frames)["policy_triggered"] == 1
+
+
+class _Unprintable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("c4n4ry")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (_Unprintable(), "_Unprintable: <exception str() failed>"),
+        (ValueError("x" * 5_000_000), f"ValueError: {'x' * 488}"),
+        (KeyError("tea"), "KeyError: 'tea'"),
+    ],
+    ids=["unprintable", "long", "plain"],
+)
+async def test_an_error_of_any_kind_is_told(house, coordinator, error, said) -> None:
+    """Its name and words end the run, as far as there are words, and at most 500 characters of them."""
+
+    async def fail(task: Task) -> Any:
+        raise error
+
+    house.works["dig"] = fail
+    frames = await run(coordinator, constraints={"maxAttempts": 1})
+
+    assert frames[-1].payload["error"] == {"code": "node_failed", "message": said, "details": []}
+    assert (kinds(frames)["node_error"], kinds(frames)["node_complete"]) == (1, 1)

@@ -47,9 +47,11 @@ async def call(work: Work, task: Task, timeout_s: float | None) -> Outcome:
     if doing.cancelled():
         return Outcome(error=CapabilityError("The work cancelled itself"))
     error = doing.exception()
-    if isinstance(error, Exception):
-        return Outcome(error=error)
-    return Outcome(doing.result())
+    if error is None:
+        return Outcome(doing.result())
+    if not isinstance(error, Exception):
+        error = CapabilityError(f"The work raised {type(error).__name__}")
+    return Outcome(error=error)
 
 
 async def _do(work: Work, task: Task) -> Mapping[str, Any]:
@@ -59,7 +61,7 @@ async def _do(work: Work, task: Task) -> Mapping[str, Any]:
         else:
             result = await _in_thread(lambda: work(task))
         return await result if inspect.isawaitable(result) else result
-    except SystemExit as error:
+    except (SystemExit, KeyboardInterrupt) as error:  # the loop would pass them on to whoever runs it
         raise CapabilityError("The work wanted to end the process") from error
 
 

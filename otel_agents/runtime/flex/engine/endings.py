@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from traceback import TracebackException
 from typing import Any, Final
 
 from otel_agents.runtime.flex.problem import FlexError
@@ -25,7 +26,8 @@ class NodeFailed(FlexError):  # noqa: N818 - an error of ours that holds another
     """A node failed with an error that is not ours; that one is the cause."""
 
     def __init__(self, error: BaseException) -> None:
-        super().__init__("node_failed", f"{type(error).__name__}: {error}"[:MAX_MESSAGE])
+        said = TracebackException(type(error), error, None)  # whose words are there also when `str` fails
+        super().__init__("node_failed", f"{type(error).__name__}: {said}"[:MAX_MESSAGE])
 
     def __reduce__(self) -> tuple[Any, tuple[object, ...]]:
         return FlexError, (self.code, self.message, self.details)

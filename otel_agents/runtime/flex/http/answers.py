@@ -34,8 +34,8 @@ def refuse(error: FlexError) -> JSONResponse:
 
 
 def dumped(content: object) -> str:
-    """Return JSON on one line."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    """Return JSON on one line, in characters that UTF-8 has: words of foreign errors may hold others."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace").decode()
 
 
 async def _refused(request: Request, error: Exception) -> Response:

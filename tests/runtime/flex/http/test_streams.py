@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
+from otel_agents.runtime.flex.capabilities import Task
 from otel_agents.runtime.flex.frames import Frame
 from otel_agents.runtime.flex.http.streams import events
 from otel_agents.runtime.flex.problem import FlexError
@@ -39,6 +41,22 @@ async def test_after_the_last_frame_there_is_nothing(tmp_path) -> None:
                 f"{ROOT}/runs/{frames[0]['runId']}/stream", headers={"Last-Event-ID": frames[-1]["id"]}
             )
             assert (response.status_code, response.content) == (204, b"")
+
+
+async def test_words_that_utf8_has_not_are_streamed_with_a_mark(tmp_path) -> None:
+    """An error of foreign work may say anything; the stream goes on to its end."""
+    work = Work()
+
+    async def fail(task: Task) -> dict[str, Any]:
+        raise ValueError("tea \ud800\0")
+
+    work.say = fail  # type: ignore[method-assign]
+    async with flex(tmp_path, work, max_attempts=1) as client:
+        frames = await client.frames("POST", START, json=TASK)
+        again = await client.frames("GET", f"{ROOT}/runs/{frames[0]['runId']}/stream")
+
+    assert frames[-1]["payload"]["error"]["message"] == "ValueError: tea ?\0"
+    assert again == frames
 
 
 async def test_a_run_that_has_its_answer_is_waited_for(tmp_path) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from otel_agents import pipeline
-from otel_agents.cli import environment
+from otel_agents.cli import environment, lines
 from otel_agents.cli.run import fail, say
 from otel_agents.config import Config, parsers
 from otel_agents.door import Door, is_loopback
@@ -71,7 +71,10 @@ def serve(
 
     The server observes itself, as opentelemetry-instrument would observe it:
     it exports to what OTEL_* variables name, and to nothing without them.
-    Events are lines on stderr, unless OTEL_AGENTS_EVENT_LOG says otherwise.
+    Events are lines on stderr, unless OTEL_AGENTS_EVENT_LOG says otherwise;
+    so is what goes wrong. JSON_LOGS=1 makes all of them JSON, LOG_LEVEL is
+    a threshold. Open questions are remembered in the database of the runs,
+    unless OTEL_AGENTS_PAUSE_STORE names another one.
     More can be set with FLEX_* variables, see docs/reference/flex.md.
 
     SIGTERM and SIGINT stop it: nodes get FLEX_GRACE_S seconds to end; what
@@ -84,14 +87,14 @@ def serve(
     os.environ.update({name: value for name, value in options.items() if value is not None})
     if find_spec("uvicorn") is None or find_spec("alembic") is None:
         fail(EXTRA)
-    settings, secret = _settings(), _token(host)
+    settings, secret, form = _settings(), _token(host), lines.attach(Config.load(strict=False))
     ready: list[Callable[[], bool]] = []
     observation = None if no_telemetry else observe(settings, lambda: all(each() for each in ready))
     app = _app(settings, _registry(registry, settings), observation)
     ready.append(lambda: app.state.lifetime.is_ready)
     door = Door(app, token=secret, hosts=allow_host or (), max_connections=settings.max_connections)
     leave = [app.state.lifetime.leave, *([observation.close] if observation is not None else [])]
-    _run(door, _listening(host, port), settings.grace_s, leave)
+    _run(door, _listening(host, port), settings.grace_s, leave, lambda said: lines.announce(said, form))
 
 
 def _settings() -> Settings:
@@ -195,7 +198,13 @@ def _listening(host: str, port: int) -> socket.socket:
         raise typer.Exit(NOT_STARTED) from None
 
 
-def _run(app: App, listening: socket.socket, grace_s: float, leave: Iterable[Callable[[], object]]) -> None:
+def _run(
+    app: App,
+    listening: socket.socket,
+    grace_s: float,
+    leave: Iterable[Callable[[], object]],
+    announce: Callable[[str], object],
+) -> None:
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -204,7 +213,7 @@ def _run(app: App, listening: socket.socket, grace_s: float, leave: Iterable[Cal
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
-                say(f"Flex listens on {_url(listening)}")
+                announce(f"Flex listens on {_url(listening)}")
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             for each in leave:

@@ -107,6 +107,15 @@ def test_a_full_queue_refuses_and_says_so(tmp_path: Path) -> None:
         assert ledger.send() == 200
 
 
+def test_short_memory_refuses_and_says_so(tmp_path: Path) -> None:
+    """Beyond its limit of memory it takes nothing, tells the sender to come again, and counts it."""
+    with standalone(tmp_path, OTELCOL_MEMORY_MIB="8", OTELCOL_MEMORY_SPIKE_MIB="4") as tiers:
+        tiers.first.said("Memory usage is above", 0)
+        ledger = Ledger(tiers.first.http)
+        assert [ledger.send() for _ in range(3)] == [503] * 3
+        assert tiers.first.metrics()["otelcol_receiver_refused_spans_total"] == 30
+
+
 @contextmanager
 def disk(folder: Path, megabytes: int) -> Iterator[Path]:
     """Mount a small disk of its own."""

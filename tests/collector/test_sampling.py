@@ -14,6 +14,7 @@ from tests.collector.tiers import two_tiers
 
 pytestmark = pytest.mark.proof
 
+DROPPED = "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early_total"
 RUNS, OTHERS = 50, 1000
 WAIT_S = 2
 SHORT = f"""
@@ -70,3 +71,17 @@ def test_runs_are_kept_and_the_rest_is_sampled(tmp_path: Path) -> None:
     assert names(end, "node") == names(end, "request") == set(runs)
     assert len([span for span in end.spans if span.name == "node"]) == RUNS
     assert 60 <= len(names(end, "other")) <= 140
+
+
+def test_what_the_sampler_has_no_room_for_is_counted(tmp_path: Path) -> None:
+    """When more traces wait for a decision than fit, the oldest are dropped and counted; spans of runs are not."""
+    small = tmp_path / "small.yaml"
+    small.write_text("processors: {tail_sampling: {num_traces: 100}}")
+    with two_tiers(tmp_path, gateway=(str(small),)) as tiers:
+        assert tiers.gateway is not None
+        url = f"{tiers.first.http}/v1/traces"
+        assert post(url, spans(*((other, "other", False, 0) for other in range(1000, 1500)))) == 200
+        assert post(url, spans(*((run, "node", True, 0) for run in range(500)))) == 200
+        tiers.backend.wait(lambda end: len(names(end, "node")) == 500)
+        tiers.gateway.until(DROPPED, 800)
+        assert tiers.first.metrics()["otelcol_loadbalancer_num_backends"] == 1

@@ -100,7 +100,13 @@ def _vocabulary() -> set[str]:
     found |= {row.span for row in KINDS}
     found |= {each for row in METRICS for each in (export.prometheus_name(row), *export.prometheus_series(row))}
     found |= {each for row in EVENTS for each in (row.event_name, row.log_name)}
-    return found | _operations()
+    return found | _operations() | _collector()
+
+
+def _collector() -> set[str]:
+    """Return the words of the Collector's configurations and of their proofs: components, options, its own metrics."""
+    files = (*(ROOT / "collector").rglob("*.yaml"), *(ROOT / "tests" / "collector").glob("*.py"))
+    return {word for path in files for word in re.findall(r"\w+", path.read_text())}
 
 
 def _operations() -> set[str]:
@@ -312,7 +318,8 @@ def test_commands_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_targets_of_make_exist(page: Path) -> None:
     """Every `make target` that a page names is a target."""
-    targets = {*TARGET.findall((ROOT / "Makefile").read_text())}
+    files = (ROOT / "Makefile", *ROOT.glob("*/*.mk"))
+    targets = {target for file in files for target in TARGET.findall(file.read_text())}
     lines = (line for line in commands(page) if line.startswith("make "))
     named = {next(word for word in shlex.split(line, comments=True)[1:] if "=" not in word) for line in lines}
 

@@ -369,7 +369,7 @@ CANCELS = ("cancel_requested", "cancel_acknowledged")
 async def test_a_stream_that_is_cancelled_at_once(seen: Telemetry) -> None:
     """The wish is told before the run obeys, once, and then how long that took."""
     gate = Gate()
-    stream = Runner.run_streamed(agent("a", gate), "hi")
+    stream: Any = Runner.run_streamed(agent("a", gate), "hi")
     await gate.reached.wait()
     stream.cancel()
     stream.cancel()
@@ -419,7 +419,7 @@ async def test_a_stream_that_is_over_cannot_be_cancelled(seen: Telemetry) -> Non
 
 async def test_a_stream_goes_on_when_its_consumer_leaves(seen: Telemetry) -> None:
     """The SDK lets it run to its end, and so it is told."""
-    stream = Runner.run_streamed(agent("a", call("ping", text="x"), "done", tools=[ping]), "hi")
+    stream: Any = Runner.run_streamed(agent("a", call("ping", text="x"), "done", tools=[ping]), "hi")
     async for _ in stream.stream_events():
         break
     await stream.run_loop_task

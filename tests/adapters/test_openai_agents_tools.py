@@ -179,7 +179,8 @@ def test_the_old_shell_is_a_tool(seen: Telemetry) -> None:
 def test_a_shell_that_needs_approval_pauses(decision: str, seen: Telemetry) -> None:
     """Its node is paused while somebody is asked, and runs only when it is approved."""
     ran: list[Any] = []
-    team = agent("a", shell_call(), "done", tools=[ShellTool(executor=ran.append, needs_approval=True)])
+    executor: Any = ran.append
+    team = agent("a", shell_call(), "done", tools=[ShellTool(executor=executor, needs_approval=True)])
     state = WAYS["run"](team).to_state()
     assert (tools(seen), ran) == (["node shell (tool): paused"], [])
     (item,) = state.get_interruptions()

@@ -79,22 +79,22 @@ run patrol: error
 STORY = """
 ~active triage:idle coder:idle reviewer:idle publisher:idle helpdesk:idle expert:idle watchman:idle
 start state_saved
-+triage triage:active decision state_saved triage:idle context_refreshed -triage
-handoff +coder coder:active
++triage decision state_saved context_refreshed -triage
+handoff +coder
 +run_tests !run_tests -run_tests !coder node_retry agent_error +run_tests -run_tests
-state_saved coder:idle context_refreshed -coder
-handoff +reviewer reviewer:active +read_diff -read_diff agent_error state_saved reviewer:idle -reviewer
-handoff +coder coder:active +run_tests -run_tests context_refreshed state_saved coder:idle -coder
-handoff +reviewer reviewer:active +read_diff -read_diff decision state_saved reviewer:idle -reviewer
-handoff +publisher publisher:active safety_block publisher:blocked publisher:active decision publisher:idle -publisher
+state_saved context_refreshed -coder
+handoff +reviewer +read_diff -read_diff agent_error state_saved -reviewer
+handoff +coder +run_tests -run_tests context_refreshed state_saved -coder
+handoff +reviewer +read_diff -read_diff decision state_saved -reviewer
+handoff +publisher safety_block publisher:blocked publisher:active decision publisher:idle -publisher
 state_saved complete workflow_finished
 start state_saved
-+helpdesk helpdesk:active state_saved helpdesk:idle -helpdesk
-handoff +expert expert:active state_saved expert:idle -expert
-handoff +helpdesk helpdesk:active helpdesk:idle -helpdesk
++helpdesk state_saved -helpdesk
+handoff +expert state_saved -expert
+handoff +helpdesk -helpdesk
 state_saved complete workflow_finished
 start state_saved
-+watchman watchman:active agent_error ~paused watchman:idle !watchman -watchman
++watchman agent_error ~paused !watchman -watchman
 state_saved complete workflow_finished
 ~active watchman:gone
 """

@@ -17,7 +17,11 @@ from otel_agents.semconv.model import EventType
 
 RUNTIME: Final = "yolo"
 OF_TEAM: Final = Identity(RUNTIME)
+IDLE: Final = "idle"
+ACTIVE: Final = "active"
 
+# What was last told of the status of each agent.
+_statuses: Final[weakref.WeakKeyDictionary[Any, str]] = weakref.WeakKeyDictionary()
 # What was last told of each context. A refresh tells by itself; all other changes are told when a turn ends.
 _told: Final[weakref.WeakKeyDictionary[Any, tuple[int, int]]] = weakref.WeakKeyDictionary()
 
@@ -48,10 +52,11 @@ def after_note(_: None, call: Call, result: object) -> None:
 
 
 def after_status(_: None, call: Call, has_changed: bool) -> None:  # noqa: FBT001  # the shape of a row's function
-    """An agent does something else than before."""
-    if has_changed:
-        values = {a.YOLO_AGENT: call.argument("member").name, a.YOLO_AGENT_STATUS: call.argument("status")}
-        _tell(e.AGENT_STATUS, values)
+    """An agent does something else than before; that one who is idle takes a turn, and rests, is said by the turn."""
+    member, status = call.argument("member"), call.argument("status")
+    if has_changed and not (status in (IDLE, ACTIVE) and _statuses.get(member) == IDLE):
+        _statuses[member] = status
+        _tell(e.AGENT_STATUS, {a.YOLO_AGENT: member.name, a.YOLO_AGENT_STATUS: status})
 
 
 def after_mode(_: None, call: Call, has_changed: bool) -> None:  # noqa: FBT001  # the shape of a row's function

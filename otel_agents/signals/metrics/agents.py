@@ -12,17 +12,27 @@ from otel_agents.signals.metrics.locking import lock
 from otel_agents.signals.metrics.sources import number
 
 ACTIVE: Final = "active"
+IDLE: Final = "idle"
 GONE: Final = "gone"
 KEPT: Final = 10_000  # agents; what comes beyond is not known until others are gone
 
 
 class Agent(NamedTuple):
-    """A living agent. ``status`` is "" until it is told, ``since_ns`` the monotonic time of its last change."""
+    """A living agent: what was ``told`` of it last, "" for nothing yet, and how many nodes it works at.
 
-    status: str = ""
+    ``since_ns`` is the monotonic time since which it does what it does.
+    """
+
+    told: str = ""
+    busy: int = 0
     since_ns: int = 0
     items: float | None = None
     tokens: float | None = None
+
+    @property
+    def status(self) -> str:
+        """What it does: one that is idle is active while it works at a node, which nobody needs to tell."""
+        return ACTIVE if self.busy and self.told == IDLE else self.told
 
 
 class Agents:
@@ -37,14 +47,16 @@ class Agents:
         """Take in an ``agent_status``."""
         name, status = str(fact.attributes.get(a.YOLO_AGENT)), str(fact.attributes.get(a.YOLO_AGENT_STATUS))
         with lock():
-            now_ns = self._clock_ns()
             before = self._living.get(name, Agent())
-            if before.status == ACTIVE:
-                self._spend(name, now_ns - before.since_ns)
-            if status == GONE:
-                self._living.pop(name, None)
-            else:
-                self._keep(name, before._replace(status=status, since_ns=now_ns))
+            self._change(name, before, before._replace(told=status))
+
+    def works(self, fact: Fact) -> None:
+        """Take in a ``node_start``."""
+        self._work(fact, 1)
+
+    def rests(self, fact: Fact) -> None:
+        """Take in a ``node_complete``."""
+        self._work(fact, -1)
 
     def refreshed(self, fact: Fact) -> None:
         """Take in a ``context_refreshed``; what it does not say stays as it was."""
@@ -69,6 +81,24 @@ class Agents:
         for name, since_ns in going_on:
             spent_ns[name] = spent_ns.get(name, 0) + now_ns - since_ns
         return {name: each_ns / 1e9 for name, each_ns in spent_ns.items()}
+
+    def _work(self, fact: Fact, nodes: int) -> None:
+        if not self._living or fact.attributes.get(a.FLEX_NODE_KIND) != "agent":
+            return
+        name = str(fact.attributes.get(a.FLEX_CAPABILITY_ID))
+        with lock():
+            before = self._living.get(name)
+            if before is not None:
+                self._change(name, before, before._replace(busy=max(before.busy + nodes, 0)))
+
+    def _change(self, name: str, before: Agent, after: Agent) -> None:
+        now_ns = self._clock_ns()
+        if before.status == ACTIVE:
+            self._spend(name, now_ns - before.since_ns)
+        if after.told == GONE:
+            self._living.pop(name, None)
+        else:
+            self._keep(name, after._replace(since_ns=now_ns))
 
     def _keep(self, name: str, agent: Agent) -> None:
         if name in self._living or len(self._living) < KEPT:

@@ -65,6 +65,8 @@ class Metrics(Signal):
         self._takes = {row.name: tuple(map(self._counted, row.counts)) for row in e.EVENTS if row.counts}
         self._also(e.START, self._meet)
         self._also(e.AGENT_STATUS, self._observed.agents.changed)
+        self._also(e.NODE_START, self._observed.agents.works)
+        self._also(e.NODE_COMPLETE, self._observed.agents.rests)
         self._also(e.CONTEXT_REFRESHED, self._observed.agents.refreshed)
         self._also(e.HITL_REQUEST, self._observed.asked)
         self._also(e.HITL_RESOLVED, self._observed.asked)

@@ -224,6 +224,55 @@ def test_context_of_living_agents() -> None:
     assert points["yolo_context_items"] == {"agent=writer": 1}
 
 
+def step(measured: Measured, agent: str, kind: str = "agent") -> Operation:
+    """Start a node."""
+    operation = measured.recorder.start(k.NODE, agent, {a.FLEX_NODE_KIND: kind})
+    assert operation is not None
+    return operation
+
+
+def test_an_idle_agent_is_active_while_it_works_at_nodes() -> None:
+    """Nobody needs to tell: at one node or at several at once, to the last; its active time is that of both."""
+    measured = Measured()
+    status(measured, "triage", "idle")
+    first = step(measured, "triage")
+    measured.wait(10)
+    second = step(measured, "triage")
+    measured.wait(5)
+    measured.recorder.end(first)
+    assert measured.collect()["yolo_agents_active"] == {"": 1}
+    measured.wait(1)
+    measured.recorder.end(second, error=ValueError())
+    measured.wait(100)
+    points = measured.collect()
+    assert points["yolo_agents_active"] == {"": 0}
+    assert points["yolo_agent_status_info"]["agent=triage,status=idle"] == 1
+    assert points["yolo_agent_active_time_seconds_total"] == {"agent=triage": 16}
+
+
+def test_what_is_told_of_an_agent_counts_more_than_its_nodes() -> None:
+    """One that is blocked stays so while its node ends; one that is told to be active stays so when it has ended."""
+    measured = Measured()
+    for agent, now in (("triage", "blocked"), ("writer", "active")):
+        status(measured, agent, "idle")
+        node = step(measured, agent)
+        status(measured, agent, now)
+        assert measured.collect()["yolo_agent_status_info"][f"agent={agent},status={now}"] == 1
+        measured.recorder.end(node)
+        assert measured.collect()["yolo_agent_status_info"][f"agent={agent},status={now}"] == 1
+
+
+def test_nodes_make_no_agents() -> None:
+    """Whose status nobody told has none, and a tool is no agent, whatever its name."""
+    measured = Measured()
+    step(measured, "editor")
+    status(measured, "triage", "idle")
+    step(measured, "triage", "tool")
+    points = measured.collect()
+    assert points["yolo_agents_active"] == {"": 0}
+    assert {name.partition(",")[0] for name in points["yolo_agent_status_info"]} == {"agent=triage"}
+
+
 def test_active_time_goes_on() -> None:
     """Active time counts while it passes, stops with the status, and outlives the agent."""
     measured = Measured()

@@ -40,6 +40,23 @@ def own(path: str) -> str:
     return path.replace(PID, str(os.getpid()))
 
 
+def try_out(path: str) -> Path:
+    """Return the directory in which an audit would lie, if it can be written there; nothing is left behind.
+
+    Raises:
+        ValueError: The path names a variable that is not set, or no file.
+        OSError: Nothing can be written there.
+    """
+    import tempfile  # only who looks before needs it
+
+    folder = Path(own(template(path))).parent
+    there = folder
+    while not there.exists():
+        there = there.parent
+    with tempfile.TemporaryFile(dir=there):
+        return folder
+
+
 def make_folder(path: Path) -> None:
     """Make a directory with all that are missing above it, for nobody but the user; what is there stays as it is.
 

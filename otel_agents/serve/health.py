@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from otel_agents.serve.observation import Observation
-from otel_agents.serve.vitals import Context
+from otel_agents.serve.vitals import Context, Vital
 from otel_agents.signals.metrics.process import Process
 
 MEGABYTE: Final = 1_000_000
@@ -30,6 +30,7 @@ class Facts:
     fullest: float
     missing: int
     own_errors: int
+    is_unwritten: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ RULES: Final = (
     Rule(DEGRADED, f"{SOME_ERRORS} errors or more in the last hour", lambda f: SOME_ERRORS <= f.errors < MANY_ERRORS),
     Rule(DEGRADED, f"an agent's context is {HIGH:.0%} full", lambda f: HIGH <= f.fullest < FULL),
     Rule(DEGRADED, "patch points are missing, so that less is seen", lambda f: f.missing > 0),
+    Rule(DEGRADED, "the audit cannot be written", lambda f: f.is_unwritten),
     Rule(DEGRADED, "telemetry swallowed errors of its own", lambda f: f.own_errors > 0),
 )
 
@@ -77,9 +79,8 @@ class Health:
         """Return the health of the process and of what it runs."""
         vital, telemetry = self._observation.vitals.look(), self._observation.telemetry()
         points, own_errors = _counts(telemetry, "patch_points"), _counts(telemetry, "errors")
-        broken = [
-            rule for rule in RULES if rule.holds(facts(vital.errors_last_hour, vital.contexts, points, own_errors))
-        ]
+        known = facts(vital, telemetry)
+        broken = [rule for rule in RULES if rule.holds(known)]
         memory_bytes = self._process.look().memory_bytes
         return {
             "status": broken[0].status if broken else HEALTHY,
@@ -93,17 +94,20 @@ class Health:
             "patch_points": points,
             "dropped_events": self._observation.hub.dropped | _counts(telemetry, "dropped_events"),
             "own_errors": own_errors,
+            "audit": telemetry.get("audit"),
             "clients": self._observation.board.clients(),
         }
 
 
-def facts(
-    errors: int, contexts: Mapping[str, Context], points: Mapping[str, object], own_errors: Mapping[str, object]
-) -> Facts:
+def facts(vital: Vital, telemetry: Mapping[str, object]) -> Facts:
     """Return what the rules look at."""
-    missing = sum(states.get("missing", 0) for states in points.values() if isinstance(states, dict))
+    points, audit = _counts(telemetry, "patch_points"), _counts(telemetry, "audit")
     return Facts(
-        errors, max((context.used or 0.0 for context in contexts.values()), default=0.0), missing, len(own_errors)
+        errors=vital.errors_last_hour,
+        fullest=max((context.used or 0.0 for context in vital.contexts.values()), default=0.0),
+        missing=sum(states.get("missing", 0) for states in points.values() if isinstance(states, dict)),
+        own_errors=len(_counts(telemetry, "errors")),
+        is_unwritten=audit.get("writing") is False,
     )
 
 

@@ -217,6 +217,19 @@ def test_a_setting_that_cannot_be_used_is_a_problem_with_the_settings_own_words(
     assert fix == "Use a whole number from 1 to 1000000; the default is 1000."
 
 
+def test_an_audit_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
+    """Where a directory is a file, a variable is not set, or no directory can be made; nothing is left behind."""
+    (tmp_path / "file").touch()
+    fix = "Name a file in a directory that this user may write to."
+    for path, why in ((f"{tmp_path}/file/a.jsonl", "Not a directory"), ("$NO_SUCH/a.jsonl", "$NO_SUCH is not set")):
+        found = _problems(OTEL_AGENTS_AUDIT_FILE=path)
+        assert found == {f"environment variable OTEL_AGENTS_AUDIT_FILE: cannot write to {path}: {why}": fix}
+
+    good = findings({**OFF, "OTEL_AGENTS_AUDIT_FILE": f"{tmp_path}/new/folder/a.jsonl"})
+    assert Finding("ok", f"the audit can be written in {tmp_path}/new/folder") in good
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_protocol_on_the_other_protocols_port_is_a_problem() -> None:
     """GRPC to 4318 is the classic mistake; nothing would ever arrive."""
     found = _problems(OTEL_LOGS_EXPORTER="otlp", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:4318")

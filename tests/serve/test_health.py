@@ -29,7 +29,8 @@ def test_the_report_has_every_field(served) -> None:
 
     assert list(report) == [
         "status", "reasons", "mode", "current_agent", "uptime_seconds", "errors_last_hour", "memory_usage_mb",
-        "context_health", "patch_points", "dropped_events", "own_errors", "clients",
+        "context_health", "patch_points", "dropped_events", "own_errors", "audit",
+        "clients",
     ]  # fmt: skip
     assert (report["status"], report["reasons"], report["mode"], report["current_agent"]) == ("healthy", [], None, None)
     assert report["context_health"] == {"status": "unknown", "agents": {}}
@@ -86,6 +87,19 @@ def test_missing_patch_points_and_own_errors_degrade() -> None:
     assert len(report["reasons"]) == 2
     assert (report["patch_points"], report["own_errors"]) == ({"flex": {"missing": 1}}, {"spans": 2})
     assert report["dropped_events"] == {"events": 7}
+
+
+def test_an_audit_that_is_not_written_degrades() -> None:
+    """The audit's own report is passed on; without an audit there is none, and nothing is wrong."""
+    audit = {"file": "/var/log/audit-1.jsonl", "writing": True, "written": 3, "lost": 0}
+    with serving(telemetry=lambda: {"audit": audit}) as served:
+        first = get(served, "/health").json()
+        audit |= {"writing": False, "lost": 2}
+        second = get(served, "/health").json()
+
+    assert (first["status"], first["audit"]["written"]) == ("healthy", 3)
+    assert (second["status"], second["reasons"]) == ("degraded", ["the audit cannot be written"])
+    assert second["audit"] == audit
 
 
 @pytest.mark.parametrize(("mode", "status"), [("active", 200), ("paused", 503), ("off", 503)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from otel_agents import adapters
+from otel_agents.audit import place
 from otel_agents.cli.checks.finding import Finding, ok, problem
 from otel_agents.config import Config
 from otel_agents.pauses import open_pauses
@@ -23,6 +24,7 @@ def settings(env: Mapping[str, str]) -> Iterator[Finding]:
     if not config.signals:
         yield problem(f"otel-agents makes no signals: {config.source_of('signals')}", "Unset OTEL_AGENTS_SIGNALS.")
     yield from _pauses(config)
+    yield from _audit(config)
 
 
 def _pauses(config: Config) -> Iterator[Finding]:
@@ -34,3 +36,18 @@ def _pauses(config: Config) -> Iterator[Finding]:
         yield problem(str(error), "Correct OTEL_AGENTS_PAUSE_STORE, or install what is missing.")
     else:
         yield ok("the pause store can be opened")
+
+
+def _audit(config: Config) -> Iterator[Finding]:
+    if config.audit_file is None:
+        return
+    try:
+        folder = place.try_out(config.audit_file)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        yield problem(
+            f"{config.source_of('audit_file')}: cannot write to {config.audit_file}: {why}",
+            "Name a file in a directory that this user may write to.",
+        )
+    else:
+        yield ok(f"the audit can be written in {folder}")

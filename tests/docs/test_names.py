@@ -77,6 +77,8 @@ THEIRS = {
     "wrap_model_call", "wrap_tool_call", "write_todos", "force_flush", "event_name", "metrics_exporter",
     "foreign_keys", "histogram_quantile", "response_format", "terminationGracePeriodSeconds",
     "avg_over_time", "last_over_time", "predict_linear",
+    "after_turn", "conversation_id", "group_id", "needs_approval", "on_approval", "run_streamed", "run_sync",
+    "workflow_name",
 }  # fmt: skip
 # Names of ours that stand in no table of ours: the package, the database table, the logger, the key of metadata.
 OTHERS = {"otel_agents", "otel_agents_pauses", "yolo_team", "otel_agents.events", "otel_agents.kind", *SHAPES}

@@ -15,6 +15,7 @@ from otel_agents.semconv.agents import attribute
 from otel_agents.semconv.model import EventType, Kind, snake_case
 
 NODE_FIELDS: Final = {"node_id": a.FLEX_NODE_ID, "capability": a.FLEX_CAPABILITY_ID}
+MOST_S: Final = 1e9  # thirty years: more is a mistake
 NOT_ENDS: Final = (e.NODE_ERROR, e.WORKFLOW_FINISHED)  # told at an end, but measuring no operation by themselves
 ENDED_BY: Final[dict[str, Kind]] = {
     end.event.name: kind for kind in k.KINDS for end in kind.ends if end.event not in NOT_ENDS
@@ -38,12 +39,21 @@ def _tell(event: EventType, known: dict[str, str], args: tuple[object, ...], giv
     outcome = str(given.pop("outcome", "ok"))
     values = {known[name]: value for name, value in given.items() if name in known}
     _check(event, known, args, given)
-    duration_ns = round(float(duration_s) * 1e9) if isinstance(duration_s, int | float) else None
+    duration_ns = _nanoseconds(duration_s)
     kind = ENDED_BY.get(event.name)
     if kind is None or duration_ns is None:
         RECORDER.fact(event, values, status=outcome if kind is not None else None, duration_ns=duration_ns)
     else:
         RECORDER.completed(kind, str(values.get(kind.subject, "")), values, duration_ns=duration_ns, outcome=outcome)
+    if duration_ns is None and duration_s is not None:  # told all the same, without it
+        raise ValueError(f"record.{event.name}: duration_s is {duration_s!r}; give seconds from 0 up")
+
+
+def _nanoseconds(duration_s: object) -> int | None:
+    """Return a duration; None for what can be none."""
+    if not isinstance(duration_s, int | float) or not 0 <= duration_s <= MOST_S:
+        return None
+    return round(float(duration_s) * 1e9)
 
 
 def _check(event: EventType, known: dict[str, str], args: tuple[object, ...], given: dict[str, object]) -> None:

@@ -333,6 +333,23 @@ def test_record_measures() -> None:
     assert [span.name for span in telemetry.spans] == ["yolo.handoff writer"]
 
 
+@pytest.mark.parametrize("duration_s", [-1, -0.001, float("nan"), float("inf"), 1e300, 10**400, "0.2", [1]])
+def test_a_duration_that_is_none_costs_only_the_duration(caplog: pytest.LogCaptureFixture, duration_s: object) -> None:
+    """What happened is told and counted without it, the mistake is counted, and nobody else says anything."""
+    guard.reset()
+    with capture(strict=False) as telemetry:
+        record.handoff("triage", "writer", duration_s)  # type: ignore[arg-type]
+        record.workflow_finished("release", success=True, duration_s=duration_s)  # type: ignore[arg-type]
+        metrics = telemetry.metrics()
+    assert metrics["yolo_handoffs_total{from_agent=triage,to_agent=writer}"] == 1
+    assert metrics["yolo_workflows_total{outcome=ok}"] == 1
+    assert not any("duration" in name for name in metrics)
+    assert [event.duration_ms for event in telemetry.events] == [None, None]
+    assert guard.errors() == {"api.record": 2}
+    assert {each.name.partition(".")[0] for each in caplog.records} <= {"otel_agents"}
+    guard.reset()
+
+
 def test_record_refuses_quietly() -> None:
     """A wrong keyword to ``record`` is counted, not raised; a wrong type name is an AttributeError that lists them."""
     guard.reset()

@@ -30,7 +30,7 @@ stack: collector prometheus $(VENV)/.demo-$(KEY) ## Run Collector, Prometheus an
 	@$(BIN)/python collector/stack.py $(ARGS)
 
 load: collector $(VENV)/.test-$(KEY) ## Measure the Collector beside one that does nothing; minutes
-	@$(BIN)/python collector/load.py $(ARGS)
+	@$(BIN)/python -m tests.collector.load $(ARGS)
 
 define need_go
 @command -v $(GO) >/dev/null || { \

@@ -113,7 +113,7 @@ def _told(frame: Frame) -> tuple[object, ...]:
     """Return of a frame what is no content, no time and no object."""
     provenance = json.dumps(frame.facet_provenance) if frame.facet_provenance else None
     payload = {name: value for name, value in frame.payload.items() if name in SAID[frame.type]}
-    who = frame.run_id, frame.correlation_id, "flex", frame.node_id, frame.capability_id
+    who = frame.run_id, frame.correlation_id, "flex", frame.plan_version, frame.node_id, frame.capability_id
     return frame.type, *who, frame.status, frame.duration_ms is not None, provenance, _sorted(payload)
 
 
@@ -121,7 +121,7 @@ def _heard(event: Event) -> tuple[object, ...]:
     facets: Any = event.facet_provenance
     provenance = json.dumps(json.loads(facets) if isinstance(facets, str) else dict(facets)) if facets else None
     payload = {name: value for name, value in event.payload.items() if name in SAID[event.type]}
-    who = event.run_id, event.correlation_id, event.runtime, event.node_id, event.capability_id
+    who = event.run_id, event.correlation_id, event.runtime, event.plan_version, event.node_id, event.capability_id
     return event.type, *who, event.status, event.duration_ms is not None, provenance, _sorted(payload)
 
 

@@ -29,6 +29,7 @@ class Served:
         self.process = process
         self.url = url
         self.said = said
+        self.rest = ""
 
     def frames(self, method: str, path: str, **request: Any) -> list[dict[str, Any]]:
         """Return the frames of a stream, which may be cut."""
@@ -47,8 +48,19 @@ class Served:
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Return the exit code, and what was said beside where it listens."""
         self.process.send_signal(number)
-        _, rest = self.process.communicate(timeout=TIMEOUT_S)
-        return self.process.returncode, "".join(self.said) + rest
+        _, self.rest = self.process.communicate(timeout=TIMEOUT_S)
+        return self.process.returncode, "".join(self.said) + self.rest
+
+    def spans(self) -> list[dict[str, Any]]:
+        """Stop, and return the spans that were written on standard output: OTEL_TRACES_EXPORTER has to be `console`."""
+        self.process.terminate()
+        text, self.rest = self.process.communicate(timeout=TIMEOUT_S)
+        decoder, spans = json.JSONDecoder(), []
+        while text.strip():
+            span, end = decoder.raw_decode(text.lstrip())
+            spans.append(span)
+            text = text.lstrip()[end:]
+        return spans
 
 
 @contextmanager

@@ -50,18 +50,21 @@ def _until(path: Path, server: Served) -> None:
 
 
 def test_frames_lines_and_metrics_agree(tmp_path) -> None:
-    """A run is streamed, and the same facts are lines on stderr, events and metrics; SIGTERM ends with 0."""
-    with served(tmp_path, JSON_LOGS="true") as server:
+    """A run is streamed, and the same facts are spans, lines on stderr, events and metrics; SIGTERM ends with 0."""
+    with served(tmp_path, JSON_LOGS="true", OTEL_TRACES_EXPORTER="console") as server:
         frames = server.frames("POST", f"{API}/run.stream", json=TASK)
         metrics = server.get("/metrics").text
         health = server.get("/health").json()
         with httpx.stream("GET", f"{server.url}/events", headers={"Last-Event-ID": "0"}, timeout=TIMEOUT_S) as stream:
             events = _taken(stream, len(frames))
-        code, said = server.stop()
+        spans = Counter(span["name"].split()[0] for span in server.spans())
 
     counts = Counter(frame["type"] for frame in frames)
-    lines = [json.loads(line) for line in said.splitlines()]
-    assert code == 0
+    lines = [json.loads(line) for line in server.rest.splitlines()]
+    assert server.process.returncode == 0
+    assert spans["flex.run"] == counts["start"] == counts["complete"] == 1
+    assert spans["flex.plan"] == counts["plan_requested"] == 1
+    assert spans["flex.node"] == counts["node_complete"]
     assert counts["node_start"] == counts["node_complete"] == 6
     assert frames[-1]["payload"]["status"] == "completed"
     assert Counter(line["eventType"] for line in lines) == counts

@@ -104,7 +104,7 @@ def test_a_question_waits_through_a_restart(tmp_path) -> None:
         body = {"runId": frames[0]["runId"], "decision": "approved"}
         rest = server.frames("POST", f"{API}/run.resume", json=body)
         left, measured = _sample(server, "flex_hitl_pending"), _sample(server, "flex_hitl_wait_duration_seconds_count")
-        spans = _spans(server)
+        spans = server.spans()
 
     assert rest[-1]["status"] == "completed"
     assert (before, waiting, left, measured) == (1, 1, 0, 1)
@@ -112,18 +112,6 @@ def test_a_question_waits_through_a_restart(tmp_path) -> None:
     assert run["attributes"]["flex.run.id"] == frames[0]["runId"]
     assert len(run["links"]) == 1
     assert (tmp_path / "flex.db").stat().st_mode & 0o777 == 0o600
-
-
-def _spans(server: Served) -> list[dict[str, Any]]:
-    """Stop a server, and return the spans that it wrote on standard output."""
-    server.process.terminate()
-    text, _ = server.process.communicate(timeout=TIMEOUT_S)
-    decoder, spans, place = json.JSONDecoder(), [], 0
-    while place < len(text.rstrip()):
-        span, place = decoder.raw_decode(text, place)
-        spans.append(span)
-        place += len(text[place:]) - len(text[place:].lstrip())
-    return spans
 
 
 @pytest.mark.slow

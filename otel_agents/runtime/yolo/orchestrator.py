@@ -213,8 +213,8 @@ class Orchestrator:
     async def _follow(self, workflow: Workflow) -> Any:
         async with self._open(workflow):
             while True:
-                await self._gate.passed()
                 await self.save()
+                await self._gate.passed()
                 member = self._roster.find(workflow.agent)
                 self._permit(workflow, member, Ask(workflow.name, member.name, STEP))
                 result = await self._step(workflow, member)

@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -285,6 +286,72 @@ async def test_a_state_that_does_not_fit_is_refused(path: Path) -> None:
 
     busy = Orchestrator([Agent("a", lambda turn: asyncio.run(_refused(busy)))], state=path)
     await busy.run("work", steps=["a"])
+
+
+async def test_a_result_that_cannot_be_saved_is_the_error_of_its_own_workflow(path: Path) -> None:
+    """It ends at once, also while the team is paused, when others have handoffs to save."""
+    ready, go_on = asyncio.Event(), asyncio.Event()
+
+    async def returns_a_set(turn: Turn) -> set[int]:
+        team.set_mode("paused")
+        return {1}
+
+    async def hands_over(turn: Turn) -> Handoff:
+        ready.set()
+        await go_on.wait()
+        team.set_mode("active")
+        return Handoff("b", "kept")
+
+    team = Orchestrator(
+        [Agent("a", hands_over), Agent("b", echo), Agent("bad", returns_a_set), Agent("next", echo)], state=path
+    )
+    good = asyncio.create_task(team.run("good", steps=["a"]))
+    await ready.wait()
+    with pytest.raises(StateError, match="no JSON data"):
+        await team.run("bad", steps=["bad", "next"])
+    go_on.set()
+    assert await good == "kept>b"
+
+
+def _task(path: Path) -> object:
+    """Return what the workflow in the file is to work at; None while there is no file."""
+    return StateFile(path).load()["workflows"][0]["task"] if path.exists() else None
+
+
+async def test_what_a_step_came_to_is_saved_before_a_pause(path: Path) -> None:
+    """A process that dies while the team is paused does not lose the step before."""
+
+    async def first(turn: Turn) -> str:
+        team.set_mode("paused")
+        return "half"
+
+    team = Orchestrator([Agent("a", first), Agent("b", echo)], state=path)
+    running = asyncio.create_task(team.run("halves", "x", steps=["a", "b"]))
+    for _ in range(1000):
+        if await asyncio.to_thread(_task, path) == "half":
+            break
+        await asyncio.sleep(0.01)
+    assert _task(path) == "half"
+    assert not running.done()
+    team.set_mode("active")
+    assert await running == "half>b"
+
+
+def test_a_team_may_have_one_event_loop_after_the_other(path: Path) -> None:
+    """And several at once, in threads: what they save at the same time is in the file, the newest last."""
+
+    async def pass_on(turn: Turn) -> Handoff:
+        return Handoff("b", turn.task)
+
+    async def many() -> list[str]:
+        return await asyncio.gather(*(team.run(f"w{number}", number, steps=["a"]) for number in range(6)))
+
+    team = Orchestrator([Agent("a", pass_on), Agent("b", echo)], state=path)
+    done = [f"{number}>b" for number in range(6)]
+    assert [asyncio.run(many()) for _ in range(2)] == [done, done]
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(lambda _: asyncio.run(many()), range(3))) == [done] * 3
+    assert StateFile(path).load()["workflows"] == []
 
 
 async def _refused(team: Orchestrator) -> None:

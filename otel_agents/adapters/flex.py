@@ -47,6 +47,8 @@ def after_run(run: Operation, call: Call, ending: Any) -> str:
         run.put(a.FLEX_RUN_REASON, ending.reason)
     if ending.status == "failed":
         RECORDER.end(run, ending.cause or ending.error)
+    if ending.status != "awaiting_hitl" and call.argument("segment").resumed:
+        questions.forget(_key(run.run.id))
     return OUTCOMES.get(ending.status, "")
 
 

@@ -6,12 +6,14 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from otel_agents.adapters.flex import ADAPTER
 from otel_agents.bus.event import Event
+from otel_agents.recorder import RECORDER
 from otel_agents.runtime.flex.frames import Frame
 from otel_agents.runtime.flex.hitl import Answer
 from otel_agents.semconv import events as e
@@ -219,6 +221,21 @@ async def test_another_process_goes_on_and_links_back(tmp_path) -> None:
     assert (pending, left) == (1, 0)
     assert [link.context.trace_id for link in resumed.links] == [paused.context and paused.context.trace_id]
     assert {event.run_id for event in (*first.events, *second.events)} == {run_id}
+
+
+async def test_a_question_that_was_never_stored_is_not_counted_for_ever(tmp_path) -> None:
+    """A process may die while it asks; what it remembered of that is forgotten when the run is over."""
+    with watched(ADAPTER, pause_store=f"sqlite:///{tmp_path}/pauses.db") as recorded:
+        async with at_work(tmp_path / "flex.db") as coordinator:
+            run_id, frames = await begin(coordinator, "works", **ASKS)
+            (asked,) = RECORDER.pauses.find(f"flex:{run_id}")
+            RECORDER.pauses.put(replace(asked, request_id="lost"))
+            waiting = recorded.metrics()["flex.hitl.pending{runtime=flex}"]
+            await coordinator.resume(run_id, answer=Answer("approved"))
+            await frames_of(coordinator, run_id, frames[-1].seq)
+        left = recorded.metrics().get("flex.hitl.pending{runtime=flex}", 0)
+
+    assert (waiting, left) == (2, 0)
 
 
 async def test_no_value_leaves_with_telemetry(telemetry: Telemetry) -> None:

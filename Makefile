@@ -30,7 +30,7 @@ demo: $(VENV)/.demo-$(KEY) ## Watch a LangGraph program that nobody instrumented
 	@$(BIN)/otel-agents demo $(ARGS)
 
 test: $(VENV)/.test-$(KEY) ## Run the default test suite
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: $(VENV)/.dev-$(KEY) check-generated docs-check ## Check style, types, floors, generated files and links
 	$(BIN)/ruff check .

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from otel_agents.runtime.flex.capabilities import Task
+from otel_agents.runtime.flex.capabilities import Registry, Task
+from otel_agents.runtime.flex.plan import PlanGraph, PlanNode
+from otel_agents.runtime.flex.planner import Planner, PlanRequest
 from otel_agents.runtime.flex.schema import Schema
 from otel_agents.runtime.flex.validation import Validator
 from tests.runtime.flex.house import as_told, kinds, policies, policy, run
@@ -151,3 +153,25 @@ async def test_an_error_of_any_kind_is_told(house, coordinator, error, said) -> 
 
     assert frames[-1].payload["error"] == {"code": "node_failed", "message": said, "details": []}
     assert (kinds(frames)["node_error"], kinds(frames)["node_complete"]) == (1, 1)
+
+
+class _Careless:
+    """A proposer whose plan holds what JSON has not."""
+
+    async def propose(self, request: PlanRequest, registry: Registry) -> PlanGraph:
+        node = PlanNode(
+            id="a", capability="dig", label="A", kind="step", parameters={"objective": {1}}, output=("ore",)
+        )
+        return PlanGraph(1, (node,))
+
+
+async def test_a_plan_that_cannot_be_stored_ends_the_run(house, flex_store, caplog) -> None:
+    """It fails as a mistake of the server, which the log names, and is not taken up again and again."""
+    registry = house.registry()
+    async with house.coordinator(flex_store, Planner(registry, _Careless())) as coordinator:
+        frames = await run(coordinator)
+        status = (await coordinator.describe(frames[0].run_id))["status"]
+
+    assert kinds(frames)["start"] == kinds(frames)["complete"] == 1
+    assert (frames[-1].payload["error"]["code"], status) == ("internal", "failed")
+    assert [record.message for record in caplog.records] == [f"run {frames[0].run_id}: a mistake of ours"]

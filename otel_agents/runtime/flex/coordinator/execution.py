@@ -12,6 +12,7 @@ from otel_agents.runtime.flex.coordinator.segment import Ending, Live
 from otel_agents.runtime.flex.engine import GivenBack, NodeFailed, RunPaused
 from otel_agents.runtime.flex.hitl import Question
 from otel_agents.runtime.flex.problem import FlexError
+from otel_agents.runtime.flex.store import Fenced
 
 if TYPE_CHECKING:  # the coordinator executes segments
     from otel_agents.runtime.flex.coordinator.coordinator import Coordinator
@@ -76,7 +77,11 @@ class Execution:
     def _ending(self, walk: asyncio.Task[Any]) -> Ending:
         """Say how the walk ended."""
         if self._story.broken.done():
-            raise FlexError("interrupted", "The segment ended: its run is another's, or the store is away")
+            refused = self._story.broken.result()
+            if isinstance(refused, Fenced | FlexError | asyncio.CancelledError):
+                raise FlexError("interrupted", "The segment ended: its run is another's, or the store is away")
+            self._story.mend()
+            return self._mistaken(refused)  # no process could store it: the run would be taken up for ever
         error = asyncio.CancelledError() if walk.cancelled() else walk.exception()
         if error is None:
             return Ending(status="completed", output=walk.result())
@@ -85,11 +90,14 @@ class Execution:
         if isinstance(error, GivenBack):
             raise asyncio.CancelledError
         if not isinstance(error, FlexError):
-            _log.error("run %s: a mistake of ours", self._live.segment.run_id, exc_info=error)
-            told = FlexError("internal", "Something went wrong inside the server")
-            return Ending(status="failed", reason=told.code, error=told, cause=error)
+            return self._mistaken(error)
         cause = error.__cause__ if isinstance(error, NodeFailed) else error
         return Ending(status="failed", reason=error.code, error=error, cause=cause)
+
+    def _mistaken(self, error: BaseException) -> Ending:
+        _log.error("run %s: a mistake of ours", self._live.segment.run_id, exc_info=error)
+        told = FlexError("internal", "Something went wrong inside the server")
+        return Ending(status="failed", reason=told.code, error=told, cause=error)
 
     async def _close_questions(self) -> None:
         """Settle what this segment asked, and nobody has to answer any more since the run ends."""

@@ -166,6 +166,10 @@ class Story:
             _tell(entry.told, error)
         self._waiting = []
 
+    def mend(self) -> None:
+        """Go on without what could not be stored."""
+        self.broken = asyncio.get_running_loop().create_future()
+
     def give_up(self, error: BaseException) -> None:
         """Store nothing any more, because somebody knows that it would be refused."""
         if not self.broken.done():

@@ -23,7 +23,6 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".cache"
-DATA = CACHE / "stack"
 BOARDS = ROOT / "dashboards" / "grafana"
 EXAMPLE = ROOT / "examples" / "langgraph_app" / "app.py"
 START_S, SEEN_S, EVALUATED_S = 60, 60, 2
@@ -45,6 +44,7 @@ def _arguments() -> argparse.Namespace:
     option("--keep", action="store_true", help="go on until Ctrl-C")
     option("--collector", default=str(CACHE / "collector" / "otelcol-agents"), help="the Collector to start")
     option("--prometheus", default=str(CACHE / "go" / "bin" / "prometheus"), help="the Prometheus 3 to start")
+    option("--data", type=Path, default=CACHE / "stack", help="where everything is kept")
     option("--port", type=int, default=9090, help="where Prometheus stands; the Collector's are set by OTELCOL_*_PORT")
     return parser.parse_args()
 
@@ -77,8 +77,7 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     sys.exit(f"nobody answers at {url}:\n{log.read_text()[-2000:]}")
 
 
-def _start(stack: ExitStack, name: str, command: list[str], url: str, **environ: str) -> None:
-    log = DATA / f"{name}.log"
+def _start(stack: ExitStack, log: Path, command: list[str], url: str, **environ: str) -> None:
     said = stack.enter_context(log.open("w"))
     process = subprocess.Popen(command, stdout=said, stderr=said, env=os.environ | environ)
     stack.callback(process.wait, START_S)
@@ -90,7 +89,7 @@ def _port(name: str, default: int) -> str:
     return os.environ.get(f"OTELCOL_{name}_PORT", str(default))
 
 
-def _run_example() -> None:
+def _run_example(data: Path) -> None:
     sends = {
         "OTEL_SERVICE_NAME": "release-notes",
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{_port('HTTP', 4318)}",
@@ -98,7 +97,7 @@ def _run_example() -> None:
         "OTEL_METRIC_EXPORT_INTERVAL": "1000",
     }
     instrument = str(Path(sys.executable).parent / "opentelemetry-instrument")
-    command = [instrument, sys.executable, str(EXAMPLE), "--pace", "0.3", "--db", str(DATA / "threads.sqlite")]
+    command = [instrument, sys.executable, str(EXAMPLE), "--pace", "0.3", "--db", str(data / "threads.sqlite")]
     subprocess.run(command, check=True, env=os.environ | sends, stdout=subprocess.DEVNULL)
 
 
@@ -108,12 +107,12 @@ def _query(prometheus: str, expression: str) -> list[dict[str, Any]]:
     return found
 
 
-def _settle(prometheus: str) -> None:
+def _settle(prometheus: str, data: Path) -> None:
     """Return when Prometheus has seen the run end, and the rules have been evaluated over it."""
     end = time.monotonic() + SEEN_S
     while not _query(prometheus, f"{SETTLED} > 0"):
         if time.monotonic() > end:
-            sys.exit(f"no run arrived; see {DATA}/collector.log and {DATA}/prometheus.log")
+            sys.exit(f"no run arrived; see the logs in {data}")
         time.sleep(0.5)
     time.sleep(2 * EVALUATED_S)
 
@@ -162,27 +161,28 @@ def _print_boards(prometheus: str) -> None:
 def main() -> None:
     """Do all of it, and stop what was started."""
     arguments = _arguments()
-    (DATA / "queue").mkdir(parents=True, exist_ok=True)
+    data = arguments.data
+    (data / "queue").mkdir(parents=True, exist_ok=True)
     prometheus, own_metrics = f"http://127.0.0.1:{arguments.port}", f"127.0.0.1:{_port('METRICS', 8888)}"
-    config = DATA / "prometheus.yaml"
+    config = data / "prometheus.yaml"
     config.write_text(json.dumps(_config(own_metrics)))  # JSON is YAML
     with ExitStack() as stack:
         address = ["--web.listen-address", f"127.0.0.1:{arguments.port}", "--web.enable-otlp-receiver"]
-        files = ["--config.file", str(config), "--storage.tsdb.path", str(DATA / "tsdb")]
-        _start(stack, "prometheus", [arguments.prometheus, *files, *address], f"{prometheus}/-/ready")
+        files = ["--config.file", str(config), "--storage.tsdb.path", str(data / "tsdb")]
+        _start(stack, data / "prometheus.log", [arguments.prometheus, *files, *address], f"{prometheus}/-/ready")
         _start(
             stack,
-            "collector",
+            data / "collector.log",
             [arguments.collector, f"--config={ROOT / 'collector' / 'standalone.yaml'}"],
             f"http://127.0.0.1:{_port('HEALTH', 13133)}/",
-            OTELCOL_DATA=str(DATA / "queue"),
+            OTELCOL_DATA=str(data / "queue"),
             OTELCOL_METRICS_TO="[otlp_http/metrics]",
             OTELCOL_METRICS_URL=f"{prometheus}/api/v1/otlp",
         )
-        print(f"Collector   OTLP at http://127.0.0.1:{_port('HTTP', 4318)}, traces and logs in {DATA / 'queue'}")
+        print(f"Collector   OTLP at http://127.0.0.1:{_port('HTTP', 4318)}, traces and logs in {data / 'queue'}")
         print(f"Prometheus  {prometheus}")
-        _run_example()
-        _settle(prometheus)
+        _run_example(data)
+        _settle(prometheus, data)
         _print_boards(prometheus)
         if arguments.keep:
             print("\nGoing on until Ctrl-C.")

@@ -27,6 +27,11 @@ def binary() -> str:
     return str(path) if path.exists() else missing("Prometheus 3", "make prometheus")
 
 
+def checker() -> str:
+    """Return the promtool that came with it."""
+    return str(Path(binary()).with_name("promtool"))
+
+
 class Prometheus:
     """Where it stands, and what it knows."""
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agents import RunState
+from agents import Runner, RunState
 
 from otel_agents.recorder import RECORDER
 from otel_agents.testing import Telemetry
-from tests.adapters.assistants import WAYS, agent, approve, call, refund
+from tests.adapters.assistants import WAYS, agent, approve, call, ping, refund
 from tests.need import require_module
 
 EVERY_WAY = pytest.mark.parametrize("way", WAYS)
@@ -84,6 +84,18 @@ def test_a_run_that_goes_on_without_an_answer_asks_nothing_new(way: str, seen: T
 
     assert [event for event, _ in told(seen, "hitl_request", "hitl_resolved")] == ["hitl_request", "hitl_request"]
     assert [event.status for event in seen.events if event.type == "complete"] == ["awaiting_hitl", "awaiting_hitl"]
+
+
+async def test_a_state_that_waits_for_nobody_is_a_new_run(seen: Telemetry) -> None:
+    """A run that was stopped may go on from where it was: nobody was asked, so it was no pause."""
+    team = agent("a", call("ping", text="x"), "done", tools=[ping])
+    stream = Runner.run_streamed(team, "hi")
+    async for _ in stream.stream_events():
+        stream.cancel(mode="after_turn")
+    assert (await Runner.run(team, stream.to_state())).final_output == "done"
+
+    assert [event.payload.get("resumed") for event in seen.events if event.type == "start"] == [None, None]
+    assert len({event.run_id for event in seen.events}) == 2
 
 
 def test_what_is_always_approved_is_asked_once(seen: Telemetry) -> None:

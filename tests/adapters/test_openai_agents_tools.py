@@ -7,7 +7,7 @@ import contextlib
 from typing import Any
 
 import pytest
-from agents import LocalShellTool, RunConfig, ShellTool, ToolTimeoutError, UserError, function_tool
+from agents import LocalShellTool, RunConfig, Runner, ShellTool, ToolTimeoutError, UserError, function_tool
 from openai.types.responses import ResponseFunctionShellToolCall
 from openai.types.responses.response_output_item import LocalShellCall, LocalShellCallAction
 
@@ -140,6 +140,23 @@ def test_an_agent_inside_that_waits_is_a_tool_that_waits(way: str, seen: Telemet
 
     assert tools(seen) == ["node ask (tool): ok", "node refund (tool): ok"]
     assert [event.payload["decision"] for event in seen.events if event.type == "hitl_resolved"] == ["approved"]
+
+
+@EVERY_WAY
+def test_a_tool_that_answers_for_its_agent_does_not_wait(way: str, seen: Telemetry) -> None:
+    """Code decides, not a human: no question is told, and the tool is done when it is done."""
+    inner = agent("inner", call("refund", text="x"), "inner done", tools=[refund])
+
+    @function_tool
+    async def decide() -> str:
+        """Ask, and say yes."""
+        waits = await Runner.run(inner, "hi")
+        return str((await Runner.run(inner, approve(waits))).final_output)
+
+    WAYS[way](agent("outer", call("decide"), "done", tools=[decide]))
+
+    assert tools(seen) == ["node decide (tool): ok", "node refund (tool): ok"]
+    assert not [event for event in seen.events if event.type.startswith("hitl")]
 
 
 # Tools of the SDK's own

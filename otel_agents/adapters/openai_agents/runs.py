@@ -57,7 +57,9 @@ def _begin(call: Call, frame: Running, state: Any, context: Any) -> Start:
         return f.WATCHED
     frame.cedes = any(is_at_work(other, INSTRUMENTOR) for other in OTHERS)
     go_on(frame, state, context)
-    return Start(_name(call, state), dict(_known(call, state)), identity=_identity(call, frame), links=links(frame))
+    return Start(
+        _name(call, state), dict(_known(call, frame, state)), identity=_identity(call, frame), links=links(frame)
+    )
 
 
 def _name(call: Call, state: Any) -> str:
@@ -67,13 +69,13 @@ def _name(call: Call, state: Any) -> str:
     return str(named if named and named != UNNAMED else first.name)
 
 
-def _known(call: Call, state: Any) -> Iterator[tuple[str, object]]:
+def _known(call: Call, frame: Running, state: Any) -> Iterator[tuple[str, object]]:
     thread, max_turns = call.argument("conversation_id") or _setting(call, "group_id"), call.argument("max_turns")
     if thread:
         yield a.FLEX_THREAD_ID, str(thread)
-    if state is not None:
+    if frame.waiting:
         yield a.FLEX_RUN_RESUMED, True
-    elif isinstance(max_turns, int):
+    if state is None and isinstance(max_turns, int):
         yield a.FLEX_RUN_MAX_ITERATIONS, max_turns
 
 
@@ -111,8 +113,8 @@ def _settle(operation: Operation | None, frame: Running, result: Any) -> str:
     interruptions = result.interruptions
     if operation is None:
         around = f.frame_around(f.inside())
-        if around is not None and interruptions:
-            around.is_waiting = True  # the tool that is this agent
+        if around is not None:
+            around.is_waiting = bool(interruptions)  # the tool that is this agent, unless it answers by itself
         return OK
     _close(operation, frame)
     tell_questions(frame, operation, interruptions)

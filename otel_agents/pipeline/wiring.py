@@ -171,12 +171,12 @@ class Pipeline:
 
     def health(self) -> dict[str, object]:
         """Return the state of telemetry: what is heard, patch points by adapter and state, losses, own errors."""
-        errors, dropped = guard.errors(), self.dropped()
+        errors, dropped, failed = guard.errors(), self.dropped(), self.hub.failed
         audit = self.audit.health() if self.audit is not None else None
         points: dict[str, dict[str, int]] = {}
         for (adapter, state), count in self.patch_points().items():
             points.setdefault(adapter, {})[state] = count
-        degraded = errors or dropped or any(state.get("missing") for state in points.values())
+        degraded = errors or dropped or failed or any(state.get("missing") for state in points.values())
         degraded = degraded or (audit is not None and not audit["writing"])
         return {
             "status": "degraded" if degraded else "healthy",
@@ -184,6 +184,7 @@ class Pipeline:
             "listening": self.listening(),
             "patch_points": points,
             "dropped_events": dropped,
+            "failed_subscribers": failed,
             "audit": audit,
             "errors": errors,
             "problems": [str(problem) for problem in self.config.problems],

@@ -93,6 +93,7 @@ class Health:
             "context_health": _context_health(vital.contexts),
             "patch_points": points,
             "dropped_events": self._observation.hub.dropped | _counts(telemetry, "dropped_events"),
+            "failed_subscribers": self._observation.hub.failed,
             "own_errors": own_errors,
             "audit": telemetry.get("audit"),
             "clients": self._observation.board.clients(),

@@ -165,7 +165,7 @@ def test_a_listener_that_raises_is_dropped_at_once_and_harms_nobody(hub: Hub) ->
     assert asyncio.run(loop().run(task())).status == "succeeded"
     hub.flush()
     assert calls == ["start"]
-    assert hub.failed == {"bad": 1}
+    assert otel_agents.health()["failed_subscribers"] == {"bad": 1}
     assert (heard[0], heard[-1], heard.count("log"), heard.count("complete")) == ("start", "complete", 1, 1)
 
 
@@ -192,7 +192,7 @@ def test_a_slow_listener_misses_the_oldest_and_harms_nobody(hub: Hub) -> None:
     assert outcome.status == "succeeded"
     assert len(heard) == 26
     assert late == [heard[0], *heard[-5:]]
-    assert hub.dropped == {"slow": 20}
+    assert otel_agents.health()["dropped_events"] == {"slow": 20}
 
 
 def test_the_outcome_is_the_same_whoever_listens() -> None:

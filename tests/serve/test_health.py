@@ -29,7 +29,8 @@ def test_the_report_has_every_field(served) -> None:
 
     assert list(report) == [
         "status", "reasons", "mode", "current_agent", "uptime_seconds", "errors_last_hour", "memory_usage_mb",
-        "context_health", "patch_points", "dropped_events", "own_errors", "audit",
+        "context_health", "patch_points", "dropped_events", "failed_subscribers",
+        "own_errors", "audit",
         "clients",
     ]  # fmt: skip
     assert (report["status"], report["reasons"], report["mode"], report["current_agent"]) == ("healthy", [], None, None)

@@ -26,12 +26,13 @@ SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
 
 def load(name: str) -> typer.Typer:
     """Return an app that has one command or group."""
-    found = getattr(import_module(f"otel_agents.cli.{name}"), PLACES[name])
+    module = import_module(f"otel_agents.cli.{name}")
+    found = getattr(module, PLACES[name])
     alone = typer.Typer()
     if name in GROUPS:
         alone.add_typer(found, name=name)
     else:
-        alone.command(name, **SETTINGS.get(name, {}))(found)
+        alone.command(name, **SETTINGS.get(name, {}), epilog=getattr(module, "EPILOG", None))(found)
     return alone
 
 

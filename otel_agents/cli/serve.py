@@ -20,6 +20,7 @@ from otel_agents.cli import environment, lines
 from otel_agents.cli.run import fail, say
 from otel_agents.config import Config, parsers
 from otel_agents.door import Door, is_loopback
+from otel_agents.runtime.flex.settings import settings_table
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -36,6 +37,12 @@ SERVICE: Final = "flex"
 BACKLOG: Final = 2048
 LAST_WORDS_S: Final = 5  # beyond the time that nodes get to end: leases are given back, streams are closed
 START: Final = "opentelemetry.instrumentation.auto_instrumentation"
+EPILOG: Final = "\n\n".join(
+    (
+        "Variables, with their defaults:",
+        *(f"{name} = {default}: {accepted}" for name, default, accepted in settings_table()),
+    )
+)
 EXTRA: Final = "this command needs more packages: pip install 'otel-agents[flex]'"
 
 
@@ -75,7 +82,8 @@ def serve(
     so is what goes wrong. JSON_LOGS=1 makes all of them JSON, LOG_LEVEL is
     a threshold. Open questions are remembered in the database of the runs,
     unless OTEL_AGENTS_PAUSE_STORE names another one.
-    More can be set with FLEX_* variables, see docs/reference/flex.md.
+    More can be set with FLEX_* variables; docs/reference/flex.md says what
+    each decides.
 
     SIGTERM and SIGINT stop it: nodes get FLEX_GRACE_S seconds to end; what
     is not done then goes on where a server with the same database runs.

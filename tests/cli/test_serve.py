@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from otel_agents.runtime.flex.settings import settings_table
 from tests.cli.playing import call
 from tests.cli.served import API, TASK, TIMEOUT_S, Served, served
 from tests.docs.pages import ROOT, blocks
@@ -212,6 +213,16 @@ def test_what_cannot_be_used_is_said(tmp_path, options, env, said) -> None:
     assert done.stderr.startswith("otel-agents: ")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_help_tells_all(tmp_path) -> None:
+    """Every option and every variable, with its default."""
+    said = call("serve", "--help", cwd=tmp_path).stdout
+
+    assert {f"{name} = {default}" for name, default, _ in settings_table()} <= set(
+        re.findall(r"FLEX_\w+ = [^\s]+(?=:)", said)
+    )
+    assert "--registry" in said
 
 
 def test_without_the_flex_extra_one_line_says_what_to_install(tmp_path) -> None:

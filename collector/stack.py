@@ -51,11 +51,13 @@ def _arguments() -> argparse.Namespace:
 
 def _config(own_metrics: str) -> dict[str, Any]:
     """Return what `compose/prometheus.yaml` says, for processes of this machine instead of containers."""
+    targets = {"static_configs": [{"targets": [own_metrics]}]}
+    job = {"job_name": "otel-collector", "scrape_protocols": ["PrometheusText0.0.4"], **targets}
     return {
         "global": {"scrape_interval": "1s", "evaluation_interval": f"{EVALUATED_S}s"},
         "rule_files": [str(ROOT / "dashboards" / "rules" / "*.yaml")],
         "storage": {"tsdb": {"out_of_order_time_window": "30m"}},
-        "scrape_configs": [{"job_name": "otel-collector", "static_configs": [{"targets": [own_metrics]}]}],
+        "scrape_configs": [job],
     }
 
 

@@ -57,12 +57,13 @@ $(GO_BIN)/.kustomize-$(KUSTOMIZE_VERSION):
 	GOBIN=$(GO_BIN) $(GO) install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE_VERSION)
 	@touch $@
 
-# In a module of its own: `go install package@version` refuses modules with replacements.
+# In a module of its own: `go install package@version` refuses modules with replacements. Without the service discovery
+# of thirty clouds, which is most of what there is to build.
 $(GO_BIN)/.prometheus-$(PROMETHEUS_VERSION):
 	$(call need_go,Prometheus)
 	@mkdir -p $(CACHE)/go/prometheus
 	cd $(CACHE)/go/prometheus && { test -f go.mod || $(GO) mod init prometheus; } \
 		&& $(GO) get github.com/prometheus/prometheus/cmd/prometheus@$(PROMETHEUS_VERSION) \
-		&& CGO_ENABLED=0 $(GO) build -ldflags "-s -w" -o $(GO_BIN)/ github.com/prometheus/prometheus/cmd/prometheus \
-			github.com/prometheus/prometheus/cmd/promtool
+		&& CGO_ENABLED=0 $(GO) build -tags remove_all_sd -ldflags "-s -w" -o $(GO_BIN)/ \
+			github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool
 	@touch $@

@@ -21,7 +21,7 @@ from otel_agents.patching.table import APPLIED, MISSING, UNSUPPORTED, WAITING, A
 from otel_agents.patching.targets import adapting
 
 STYLES: Final = {APPLIED: "green", WAITING: "dim", UNSUPPORTED: "yellow", MISSING: "bold red"}
-PLAIN_WIDTH: Final = 200
+PLAIN_WIDTH: Final = 320  # a target is one word, which whoever searches the output wants whole
 FOUND_MISSING: Final = 1
 
 

@@ -64,6 +64,7 @@ $(GO_BIN)/.prometheus-$(PROMETHEUS_VERSION):
 	@mkdir -p $(CACHE)/go/prometheus
 	cd $(CACHE)/go/prometheus && { test -f go.mod || $(GO) mod init prometheus; } \
 		&& $(GO) get github.com/prometheus/prometheus/cmd/prometheus@$(PROMETHEUS_VERSION) \
+			github.com/prometheus/prometheus/cmd/promtool@$(PROMETHEUS_VERSION) \
 		&& CGO_ENABLED=0 $(GO) build -tags remove_all_sd -ldflags "-s -w" -o $(GO_BIN)/ \
 			github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool
 	@touch $@

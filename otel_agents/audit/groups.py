@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from otel_agents.audit.reading import Record
 
 NAMES: Final = 1000
 DIGITS: Final = 6
+MOST: Final = 1 << 53  # counts beyond are none, and no number of JSON that everybody reads
 # Ends of a run, in the words of the audit, and the field in which they are counted.
 ENDS: Final[Mapping[str, str]] = {"complete": "completed", "error": "errors", "cancelled": "cancelled"}
 STATES: Final[Mapping[str, str]] = {
@@ -138,14 +140,15 @@ class Group:
         """
         runs, cancels, reactions = told["runs"], told["cancels"], told["reactions"]
         latency = cancels["latency_ms"]
-        values = [(float(value), int(count)) for value, count in latency["values"]]
+        values = [(_latency(value), count_of(count)) for value, count in latency["values"]]
+        requested = count_of(cancels["requested"])
         return cls(
-            runs=Runs(Counter({name: int(runs[name]) for name in STATES.values()})),
-            requested=int(cancels["requested"]),
-            acknowledged=int(cancels["acknowledged"]),
+            runs=Runs(Counter({name: count_of(runs[name]) for name in STATES.values()})),
+            requested=requested,
+            acknowledged=count_of(cancels["acknowledged"], most=requested),
             latency=Quantiles(values, is_exact=bool(latency["exact"])),
-            matched=int(reactions["matched"]),
-            skipped=int(reactions["skipped"]),
+            matched=count_of(reactions["matched"]),
+            skipped=count_of(reactions["skipped"]),
         )
 
     _BY_TYPE: ClassVar[Mapping[str, Callable[[Group, Record], None]]] = {
@@ -154,6 +157,23 @@ class Group:
         r.REACTION_MATCH: _match,
         r.REACTION_SKIP: _skip,
     }
+
+
+def count_of(value: object, *, most: int = MOST) -> int:
+    """Return a count as it is.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most:
+        return value
+    raise ValueError(f"{value!r} is no count")
+
+
+def _latency(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+        return float(value)
+    raise ValueError(f"{value!r} is no latency")
 
 
 def rate(part: int, whole: int) -> float | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from otel_agents.audit.baseline import FORMAT, Baseline, summarize
-from otel_agents.audit.groups import Group
+from otel_agents.audit.groups import Group, count_of
 from otel_agents.audit.moments import moment, shown
 from otel_agents.audit.reading import Unusable, opened
 
@@ -42,7 +42,7 @@ class Side:
         """
         channels = {each["channel"]: Group.from_dict(each) for each in told["channels"]}
         window = told["window"]
-        total, count = Group.from_dict(told["total"]), int(told["input"]["records"])
+        total, count = Group.from_dict(told["total"]), count_of(told["input"]["records"])
         return cls(total, channels, count, moment(window["first"]), moment(window["last"]))
 
     def as_dict(self) -> dict[str, Any]:

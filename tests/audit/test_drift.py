@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from otel_agents.audit.sides import Side, load
 from tests.audit.making import NOON_MS, Record, cancel, ended, match, skip, state, write
 
 NOW_MS = NOON_MS + 3 * 86_400_000
+DAMAGED: tuple[object, ...] = (None, -5, 2.5, 1e308, 10**30, math.nan, math.inf, "x", [], {}, True)
 
 
 def side(*records: Record) -> Side:
@@ -164,6 +167,34 @@ def test_a_side_that_is_none_is_refused(tmp_path: Path, content: str, message: s
     path.write_text(content)
     with pytest.raises(Unusable, match=message):
         load(path)
+
+
+def _places(value: object, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the places of all that stands in JSON data; of lists the first two."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
+    for key, each in inside:
+        yield (*place, key)
+        yield from _places(each, (*place, key))
+
+
+def test_a_summary_that_was_tampered_with_is_judged_or_refused(tmp_path: Path) -> None:
+    """Whatever stands at any place: never is a mistake in a file taken for a drift, as an exception would be."""
+    path = tmp_path / "a.json"
+    path.write_text(summarize([write(tmp_path / "a.jsonl", [*ended({"complete": 9}), cancel(5.0), match()])]).to_json())
+    good, one = path.read_text(), load(path)
+    refused = 0
+    for place in _places(json.loads(good)):
+        for value in DAMAGED:
+            told = inner = json.loads(good)
+            for key in place[:-1]:
+                inner = inner[key]
+            inner[place[-1]] = value
+            path.write_text(json.dumps(told))
+            try:
+                assert _drift(one, load(path)).found == (), (place, value)
+            except Unusable:
+                refused += 1
+    assert refused > 100
 
 
 def test_a_side_without_runs_is_refused(tmp_path: Path) -> None:

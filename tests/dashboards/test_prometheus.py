@@ -29,6 +29,7 @@ QUERIES = {
     if isinstance(line.query, Query)
 }
 OF_COLLECTOR = "otelcol_"
+RUNS_A_ROUND = 3  # of runtime convergence
 RECORDED = {rule["record"]: rule["expr"] for rule in rules() if "record" in rule}
 # What the program does to itself, and what is always so. Others need time.
 FIRING = {"SafetyBlock", "EventsDropped", "InstrumentationErrors", "LabelOverflow", "Watchdog"}
@@ -82,9 +83,11 @@ def _play(program: Program, server: Prometheus) -> None:
         program.round()
         # Guard errors are the last thing that happens in a round.
         server.wait(f'otel_agents_guard_errors_total{{place="proof"}} == {number}')
+        server.wait(f"agentgate_runs_started_total == {RUNS_A_ROUND * number}")  # the rules saw the round, too
     server.wait('rate(otel_agents_guard_errors_total{place="proof"}[5m]) > 0')
     server.wait('slo:error_budget_remaining:ratio{slo="run_success"} < 1')
     server.wait("job:yolo_workflow_duration_seconds:mean1h > 0")
+    server.wait("sum(rate(agentgate_iterations_total[5m])) > 0")
     server.hold("flex_run_active", "agentgate_active_runs", "slo:hitl_late:bool", 'ALERTS{alertstate="firing"}')
 
 
@@ -143,9 +146,10 @@ def test_rates_of_the_oldest_names_are_those_of_ours(seen: Prometheus) -> None:
 
     assert older
     assert ours
-    assert older[0].value == pytest.approx(ours[0].value, rel=0.2)
+    # Rules see a step up to an evaluation later than a scrape does, and of these few samples a rate is a rough one.
+    assert older[0].value == pytest.approx(ours[0].value, rel=0.5)
     [started] = seen.query("agentgate_runs_started_total")
-    assert started.value == 6
+    assert started.value == 2 * RUNS_A_ROUND
     assert {each.labels["result"]: each.value for each in seen.query("agentgate_runs_completed_total")} == {
         "succeeded": 2,
         "failed": 2,

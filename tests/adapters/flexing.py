@@ -139,7 +139,10 @@ def example() -> object:
         async with at_work() as coordinator:
             return await day(coordinator)
 
-    return {name: [_plain(frame) for frame in frames] for name, frames in asyncio.run(all_day()).items()}
+    # Sorted: branches that run side by side tell what they do in any order.
+    return {
+        name: sorted((_plain(frame) for frame in frames), key=str) for name, frames in asyncio.run(all_day()).items()
+    }
 
 
 def _plain(frame: Frame) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
 
 import otel_agents
 from otel_agents import pipeline
@@ -309,6 +310,8 @@ def test_what_may_come_of_the_rules_is_counted_from_zero() -> None:
 
 def test_a_page_that_is_put_up_later_has_these_zeros_too() -> None:
     """Whoever begins to read when a gateway is there already sees the first step as well."""
+    if not hasattr(MeterProvider, "add_metric_reader"):
+        pytest.skip("this version of OpenTelemetry takes no further reader")
     with watched(ADAPTER):
         pipe = pipeline.active()
         assert pipe is not None

@@ -179,7 +179,8 @@ class Coordinator:
                 await self._answer(await self._question(run_id, request_id), answer)
             if await self.store.questions.pending(run_id=run_id):
                 raise FlexError("not_resolved", "The run waits for the answer to a question")
-            if not await self.running.begin(run_id, (AWAITING,), place):
+            # With an answer of this very call, whoever was faster goes on because of it.
+            if not await self.running.begin(run_id, (AWAITING,), place) and answer is None:
                 raise FlexError("already_running", "The run goes on already")
         return run.last_seq
 

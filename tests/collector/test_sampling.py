@@ -76,7 +76,7 @@ def test_runs_are_kept_and_the_rest_is_sampled(tmp_path: Path) -> None:
 def test_what_the_sampler_has_no_room_for_is_counted(tmp_path: Path) -> None:
     """When more traces wait for a decision than fit, the oldest are dropped and counted; spans of runs are not."""
     small = tmp_path / "small.yaml"
-    small.write_text("processors: {tail_sampling: {num_traces: 100}}")
+    small.write_text(SHORT + "    num_traces: 100\n")
     with two_tiers(tmp_path, gateway=(str(small),)) as tiers:
         assert tiers.gateway is not None
         url = f"{tiers.first.http}/v1/traces"

@@ -112,4 +112,5 @@ def test_names_and_values_are_the_same_on_all_ways(tmp_path: Path) -> None:
         assert seen[way].keys() - seen[WAYS[0]].keys() == ENDED, way
         assert seen[WAYS[0]].keys() - seen[way].keys() == set(), way
         calm = {key: value for key, value in seen[way].items() if key[0] not in RESTLESS and key not in ENDED}
-        assert calm == {key: seen[WAYS[0]][key] for key in calm}, way
+        # Sums of seconds: each reader of the SDK adds the same numbers, but in groups of its own.
+        assert calm == pytest.approx({key: seen[WAYS[0]][key] for key in calm}, rel=1e-9), way

@@ -1,12 +1,12 @@
-"""What a crew of roles costs that hand their work on: a team watched without its knowledge, and the manual API."""
+"""What a crew of roles costs that hand their work on: watched without its knowledge, told by hand, hand-written."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import otel_agents
 from otel_agents import pipeline
@@ -14,14 +14,15 @@ from otel_agents.adapters.yolo import ADAPTER
 from otel_agents.config import Config
 from otel_agents.patching.apply import Applied, apply
 from otel_agents.runtime.yolo import Agent, Handoff, Orchestrator, Turn
+from tests.benchmarks.crewfloor import CrewFloor
 from tests.benchmarks.measuring import Case, Row, compare, in_turn, interval, micros
 from tests.benchmarks.providers import Sdk
 
 ROLES: Final = ("analyst", "architect", "developer", "reviewer", "tester")
+FOLLOWING: Final = dict(pairwise(ROLES))
 CLOCKS: Final = {"CPU": time.process_time, "wall": time.perf_counter}
-
-
 PIECE: Final = 2000
+WATCHED, FLOOR, BARE = "watched", "floor", "bare"
 
 
 class Load(NamedTuple):
@@ -48,14 +49,39 @@ def work(seconds: float) -> None:
 
 def team(seconds: float) -> Orchestrator:
     """Return a crew in which each role works and hands on to the next."""
-    following = dict(pairwise(ROLES))
 
     async def step(turn: Turn) -> Handoff | None:
         work(seconds)
-        to_agent = following.get(turn.agent)
+        to_agent = FOLLOWING.get(turn.agent)
         return Handoff(to_agent) if to_agent is not None else None
 
     return Orchestrator([Agent(role, step) for role in ROLES])
+
+
+# The same team, with telemetry written into it
+
+
+def told_team(seconds: float, floor: CrewFloor) -> Callable[[], Coroutine[Any, Any, None]]:
+    """Return a function that runs the same crew, in which each role tells what it does in the leanest way."""
+
+    async def step(turn: Turn) -> Handoff | None:
+        told = floor.turn(turn.agent)
+        work(seconds)
+        floor.over(told)
+        to_agent = FOLLOWING.get(turn.agent)
+        if to_agent is None:
+            return None
+        floor.hand_on(turn.agent, to_agent)
+        return Handoff(to_agent)
+
+    crew = Orchestrator([Agent(role, step) for role in ROLES])
+
+    async def run() -> None:
+        begun = floor.begin()
+        await crew.run("crew", steps=ROLES[:1])
+        floor.finish(begun)
+
+    return run
 
 
 class Watching:
@@ -77,15 +103,25 @@ class Watching:
 def _teams(load: Load, sdk: Sdk) -> tuple[list[Case], Watching]:
     crew, watching = team(load.millis / 1e3), Watching()
 
+    async def run() -> None:
+        await crew.run("crew", steps=ROLES[:1])
+
+    play = _play(run, load, sdk)
+    by_hand = _play(told_team(load.millis / 1e3, CrewFloor(sdk)), load, sdk)
+    cases = [Case(WATCHED, play, watching.on), Case(FLOOR, by_hand, watching.off), Case(BARE, play, watching.off)]
+    return cases, watching
+
+
+def _play(run: Callable[[], Coroutine[Any, Any, None]], load: Load, sdk: Sdk) -> Callable[[], None]:
     async def crews() -> None:
         for _ in range(load.crews):
-            await crew.run("crew", steps=ROLES[:1])
+            await run()
 
     def play() -> None:
         asyncio.run(crews())
         sdk.flush()
 
-    return [Case("watched", play, watching.on), Case("bare", play, watching.off)], watching
+    return play
 
 
 # The same by the manual API
@@ -111,7 +147,7 @@ def told(seconds: float) -> None:
 
 
 def _by_hand(load: Load, sdk: Sdk) -> tuple[list[Case], Watching]:
-    cases = [Case("watched", _round(told, load, sdk)), Case("bare", _round(bare, load, sdk))]
+    cases = [Case(WATCHED, _round(told, load, sdk)), Case(BARE, _round(bare, load, sdk))]
     return cases, Watching()
 
 
@@ -125,8 +161,8 @@ def _round(crew: Callable[[float], None], load: Load, sdk: Sdk) -> Callable[[], 
 
 
 WAYS: Final = (
-    ("handoffs", "a team of", "watched with zero code", _teams, LOADS),
-    ("handoffs by hand", "", "told by the manual API", _by_hand, LOADS[:2]),
+    ("handoffs", "a team of", {WATCHED: "watched with zero code", FLOOR: "with hand-written telemetry"}, _teams, LOADS),
+    ("handoffs by hand", "", {WATCHED: "told by the manual API"}, _by_hand, LOADS[:2]),
 )
 
 
@@ -139,20 +175,25 @@ def measure(rounds: int) -> Iterator[Row]:
         meter_provider=sdk.meter_provider,
         logger_provider=sdk.logger_provider,
     )
-    for group, what, how, prepared, loads in WAYS:
+    for group, what, compared, prepared, loads in WAYS:
         for load in loads:
             cases, watching = prepared(load, sdk)
             for clock, read in CLOCKS.items():
                 spent = in_turn(cases, rounds * load.more_rounds, read)
-                name = f"{what} {len(ROLES)} roles, {load.millis:g} ms of work each, {how}, {clock} time, to unwatched"
-                yield _row(group, name.strip(), load, spent["watched"], spent["bare"])
+                for case, how in compared.items():
+                    did = f"{what} {len(ROLES)} roles, {load.millis:g} ms of work each, {how}".strip()
+                    goal = load.goal if case == WATCHED else None
+                    yield _row(
+                        group, f"{did}, {clock} time, to unwatched", load.crews, goal, (spent[case], spent[BARE])
+                    )
             watching.off()
     pipeline.stop()
     sdk.shutdown()
 
 
-def _row(group: str, name: str, load: Load, watched: Sequence[float], unwatched: Sequence[float]) -> Row:
+def _row(group: str, name: str, crews: int, goal: float | None, spent: tuple[list[float], list[float]]) -> Row:
+    watched, unwatched = spent
     low, high = interval([a / b for a, b in zip(watched, unwatched, strict=True)])
-    times = f"{micros(watched, load.crews)} / {micros(unwatched, load.crews)}"
+    times = f"{micros(watched, crews)} / {micros(unwatched, crews)}"
     note = f"{times}; {len(watched)} rounds, median between {low:.4f} and {high:.4f} with 95% confidence"
-    return compare(group, name, watched, unwatched, goal=load.goal, note=note)
+    return compare(group, name, watched, unwatched, goal=goal, note=note)

@@ -8,22 +8,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from opentelemetry._logs import SeverityNumber
 from opentelemetry.context import attach, detach
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Span, SpanKind, set_span_in_context
 
-from tests.benchmarks.providers import Sdk
-
 SHORT = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Providers(Protocol):
+    """The three providers of whoever measures."""
+
+    tracer_provider: TracerProvider
+    meter_provider: MeterProvider
+    logger_provider: LoggerProvider
 
 
 class Floor:
     """Hand-written telemetry for one run at a time, of one runtime."""
 
-    def __init__(self, sdk: Sdk, runtime: str) -> None:
+    def __init__(self, sdk: Providers, runtime: str, kind: str = "step") -> None:
         self.runtime = runtime
+        self.kind = kind
         self.run_id = "0" * 32
         self.tracer = sdk.tracer_provider.get_tracer("floor")
         self.emit = sdk.logger_provider.get_logger("floor").emit
@@ -92,7 +102,7 @@ class Floor:
                 "flex.run.id": run_id,
                 "flex.runtime": runtime,
                 "flex.node.id": node_id,
-                "flex.node.kind": "step",
+                "flex.node.kind": self.kind,
                 "flex.node.label": name,
                 "flex.node.attempt": 1,
                 "flex.capability.id": name,
@@ -115,7 +125,7 @@ class Floor:
                 "flex.runtime": runtime,
                 "flex.node.id": node_id,
                 "flex.capability.id": name,
-                "flex.node.kind": "step",
+                "flex.node.kind": self.kind,
                 "flex.node.label": name,
             },
         )
@@ -143,11 +153,11 @@ class Floor:
                 "flex.capability.id": name,
                 "flex.outcome": outcome,
                 "flex.duration_ms": duration_ns // 1000 / 1000,
-                "flex.node.kind": "step",
+                "flex.node.kind": self.kind,
                 "flex.node.attempt": 1,
             },
         )
-        labels = {"capability": name, "kind": "step", "outcome": outcome, "runtime": runtime}
+        labels = {"capability": name, "kind": self.kind, "outcome": outcome, "runtime": runtime}
         self.record(duration_ns / 1e9, labels, context)
         span.set_attribute("flex.outcome", outcome)
         span.end(ended_ns)

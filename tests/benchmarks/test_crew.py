@@ -3,12 +3,17 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+from typing import Any
 
 from otel_agents.adapters.yolo import ADAPTER
 from otel_agents.patching.apply import apply
-from otel_agents.testing import capture
-from tests.benchmarks.crew import ROLES, team, told
+from otel_agents.testing import Telemetry, capture
+from tests.benchmarks.crew import ROLES, team, told, told_team
+from tests.benchmarks.crewfloor import CrewFloor
 from tests.benchmarks.measuring import interval
+
+BEYOND = {"gen_ai.operation.name", "gen_ai.agent.name"}  # the floor is leaner by these
+LOOKED_UP = ("yolo_agent", "yolo_context", "yolo_cpu", "yolo_memory", "otel_agents", "flex.hitl", "flex.run.oldest")
 
 
 def test_the_team_that_is_measured_does_what_is_said():
@@ -26,6 +31,29 @@ def test_the_team_that_is_measured_does_what_is_said():
     assert zero_code == telemetry.tree() == [
         "run crew: ok", turns[0], *(line for pair in zip(handoffs, turns[1:], strict=True) for line in pair)
     ]  # fmt: skip
+
+
+def shapes(telemetry: Telemetry) -> tuple[list[Any], list[Any], list[Any]]:
+    """Return what was recorded, without the values that differ from run to run; gauges and counted time left out."""
+    spans = [(span.name, sorted(set(span.attributes or {}) - BEYOND)) for span in telemetry.spans]
+    logs = [(log.log_record.event_name, sorted(log.log_record.attributes or {})) for log in telemetry.logs]
+    measured = [(name, value) for name, value in telemetry.metrics().items() if not name.startswith(LOOKED_UP)]
+    counts = [(name, value) for name, value in measured if "_sum" not in name]
+    return sorted(spans), sorted(logs), sorted(counts)
+
+
+def test_the_hand_written_floor_makes_the_same_records():
+    """The same spans and log records with the same attributes, and the same measurements, as of a watched team."""
+    with capture() as telemetry:
+        applied = apply(ADAPTER)
+        asyncio.run(team(0).run("crew", steps=ROLES[:1]))
+        applied.undo()
+        watched = shapes(telemetry)
+    telemetry = Telemetry()
+    asyncio.run(told_team(0, CrewFloor(telemetry))())
+
+    assert shapes(telemetry) == watched
+    assert [len(records) for records in watched[:2]] == [10, 17]
 
 
 def test_the_interval_of_a_median_is_by_ranks():

@@ -11,11 +11,18 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine, Table
+    from sqlalchemy import URL, Engine, Table
 
+LIMITS: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
+    {
+        "sqlite": {"timeout": 2},
+        "postgresql": {"connect_timeout": 2, "tcp_user_timeout": 2000, "options": "-c statement_timeout=2000"},
+    }
+)
 LIMIT: Final = 10_000  # pauses kept; the oldest give way, so that pauses nobody answers cannot fill a store
 
 
@@ -86,6 +93,11 @@ class MemoryPauses:
         with self._lock:
             return self._pauses.pop((key, request_id), None)
 
+    def everything(self) -> tuple[Pause, ...]:
+        """Return all open questions, oldest first."""
+        with self._lock:
+            return tuple(self._pauses.values())
+
     def pending(self) -> Mapping[str, Pending]:
         """Return the open questions by runtime."""
         found: dict[str, Pending] = {}
@@ -110,7 +122,7 @@ class SqlPauses:
         import sqlalchemy as sql
 
         self._limit = limit
-        self._engine: Engine = sql.create_engine(url, pool_pre_ping=True)
+        self._engine: Engine = _engine(sql.make_url(url))
         self._table: Table = sql.Table(
             "otel_agents_pauses",
             sql.MetaData(),
@@ -190,6 +202,18 @@ class SqlPauses:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+def _engine(url: URL) -> Engine:
+    """Return an engine under whose limits a host waits two seconds for a database that hangs, and no longer.
+
+    The parameters are those of `sqlite3.connect` and of libpq; other drivers keep their own limits. What the URL says
+    wins.
+    """
+    import sqlalchemy as sql
+
+    limits = {name: value for name, value in LIMITS.get(url.get_backend_name(), {}).items() if name not in url.query}
+    return sql.create_engine(url, pool_pre_ping=True, connect_args=limits)
 
 
 def _leave_to_parent(engine: weakref.ref[Engine]) -> None:

@@ -22,6 +22,7 @@ from otel_agents.cleaning import text
 from otel_agents.config import Config
 from otel_agents.lineage import own
 from otel_agents.operation import ABANDONED, Signal, current
+from otel_agents.outage import LastingPauses
 from otel_agents.pauses import MemoryPauses, PauseStore, open_pauses
 from otel_agents.recorder import RECORDER
 from otel_agents.semconv import agents as a
@@ -230,10 +231,11 @@ class Pipeline:
 def _pauses(config: Config) -> PauseStore:
     """Open the pause store; one that cannot be opened is said once, and pauses stay in memory."""
     try:
-        return open_pauses(config.pause_store)
+        opened = open_pauses(config.pause_store)
     except (ModuleNotFoundError, ValueError) as error:
         notice.warn(LOGGER, "%s. Until then pauses are kept in memory.", error)
         return MemoryPauses()
+    return opened if isinstance(opened, MemoryPauses) else LastingPauses(opened)
 
 
 def _event_log(config: Config) -> EventLog | None:

@@ -31,9 +31,8 @@ class Audience:
         all_ = tuple(signals)
         self.started: Told = tuple(s.started for s in all_ if type(s).started is not Signal.started)
         self.ended: Told = tuple(s.ended for s in reversed(all_) if type(s).ended is not Signal.ended)
-        hearing = [s for s in all_ if type(s).happened is not Signal.happened]
         self.happened: Mapping[str, tuple[Callable[[Fact], None], ...]] = {
-            row.name: tuple(s.happened for s in hearing if s.hears(row)) for row in EVENTS
+            row.name: tuple(take for s in all_ for take in s.takers(row)) for row in EVENTS
         }
         self.expects = tuple(s.expects for s in all_ if isinstance(s, Expecting))
         carrier = next((s for s in all_ if type(s).enter is not Signal.enter), None)

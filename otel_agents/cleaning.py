@@ -16,6 +16,7 @@ JSON: Final = frozenset(row.name for row in OURS if row.type == "json")
 LISTS: Final = frozenset(row.name for row in OURS if row.type == "string[]")
 READ_CLOSELY: Final = CONTENT | {FLEX_FACET_PROVENANCE}
 EASY: Final = frozenset((bool, float))
+MIN_INT: Final = -(2**63)
 MAX_INT: Final = 2**63
 SHORT_TEXT: Final = 256
 MANY: Final = 64
@@ -54,14 +55,13 @@ class Cleaner:
     def clean(self, attributes: Mapping[str, object] | None) -> dict[str, object]:
         """Return what signals may have of the attributes."""
         cleaned: dict[str, object] = {}
-        for name, value in (attributes or {}).items():
+        for name, value in attributes.items() if attributes else ():
             # Nearly all are short plain text or numbers that any exporter can encode: looked at without another call.
-            if type(value) is str:
-                is_easy = len(value) <= SHORT_TEXT and value.isascii() and name not in READ_CLOSELY
-            else:
-                is_easy = type(value) is int and -MAX_INT <= value < MAX_INT
-            known = value if is_easy else self._read(name, value)
-            if known is not None:
+            if (type(value) is str and len(value) <= SHORT_TEXT and value.isascii() and name not in READ_CLOSELY) or (
+                type(value) is int and MIN_INT <= value < MAX_INT
+            ):
+                cleaned[name] = value
+            elif (known := self._read(name, value)) is not None:
                 cleaned[name] = known
         return cleaned
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -251,9 +251,9 @@ class Signal:
     def ended(self, operation: Operation) -> None:
         """An operation ended; called once."""
 
-    def hears(self, event: EventType) -> bool:
-        """Whether facts of this type can matter; asked once, when the signal is installed."""
-        return True
+    def takers(self, event: EventType) -> tuple[Callable[[Fact], None], ...]:
+        """Return what to call with each fact of this type; asked once, when the signal is installed."""
+        return () if type(self).happened is Signal.happened else (self.happened,)
 
     def happened(self, fact: Fact) -> None:
         """A fact, the starts and ends of operations among them."""

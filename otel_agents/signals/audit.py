@@ -30,9 +30,9 @@ class Trail(Signal):
         """Whether the audit is open."""
         return self._hub.active
 
-    def hears(self, event: EventType) -> bool:
-        """Whether the audit has a record of such facts."""
-        return event.family in AUDITED
+    def takers(self, event: EventType) -> tuple[Callable[[Fact], None], ...]:
+        """Nothing for facts of which the audit has no record."""
+        return (self.happened,) if event.family in AUDITED else ()
 
     def happened(self, fact: Fact) -> None:
         """Hand the fact on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 
 import pytest
@@ -19,7 +20,7 @@ from otel_agents.semconv import gen_ai as g
 from otel_agents.semconv import kinds as k
 from otel_agents.semconv.events import EVENTS
 from otel_agents.semconv.model import EventType
-from otel_agents.signals.logs import Logs
+from otel_agents.signals.logs import Logs, Record
 from tests.signals.recording import EPOCH_NS, MS, Shelf, program, recorded, run, spans, step
 
 INFO = ("INFO", SeverityNumber.INFO)
@@ -333,7 +334,7 @@ LATER = """
 from opentelemetry._logs import set_logger_provider
 from otel_agents.operation import Identity
 from otel_agents.recorder import RECORDER
-from otel_agents.signals.logs import Logs
+from otel_agents.signals.logs import Logs, Record
 from tests.signals.recording import EPOCH_NS, MS, Shelf, recorded, run
 logs, shelf = Logs(), Shelf()
 with recorded(logs):
@@ -355,3 +356,13 @@ print(before, after, [each["event_name"] for each in shelf.records])
 def test_an_sdk_may_come_later(disabled: str, said: str) -> None:
     """Without an SDK nobody listens; from the moment it is set on, records are made, unless it is disabled."""
     assert program(LATER, OTEL_SDK_DISABLED=disabled).decode().strip() == said
+
+
+def test_a_copied_record_is_as_if_copied_by_the_library() -> None:
+    """The copy that each processor takes has the same fields, and changing one leaves the other alone."""
+    record = Record(timestamp=5, body="flex_start", attributes={"flex.run.id": "r"}, event_name="flex.start")
+    twin = copy.copy(record)
+    assert type(twin) is Record
+    assert vars(twin) == vars(record)
+    twin.body = "another"
+    assert record.body == "flex_start"

@@ -52,11 +52,13 @@ class Agents:
 
     def works(self, fact: Fact) -> None:
         """Take in a ``node_start``."""
-        self._work(fact, 1)
+        if self._living:
+            self._work(fact, 1)
 
     def rests(self, fact: Fact) -> None:
         """Take in a ``node_complete``."""
-        self._work(fact, -1)
+        if self._living:
+            self._work(fact, -1)
 
     def refreshed(self, fact: Fact) -> None:
         """Take in a ``context_refreshed``; what it does not say stays as it was."""
@@ -83,7 +85,7 @@ class Agents:
         return {name: each_ns / 1e9 for name, each_ns in spent_ns.items()}
 
     def _work(self, fact: Fact, nodes: int) -> None:
-        if not self._living or fact.attributes.get(a.FLEX_NODE_KIND) != "agent":
+        if fact.attributes.get(a.FLEX_NODE_KIND) != "agent":
             return
         name = str(fact.attributes.get(a.FLEX_CAPABILITY_ID))
         with lock():

@@ -113,14 +113,9 @@ class Metrics(Signal):
         if self._instruments.watched is self._observed:
             self._instruments.watched = None
 
-    def hears(self, event: EventType) -> bool:
-        """Only what is counted."""
-        return event.name in self._takes
-
-    def happened(self, fact: Fact) -> None:
-        """Add what the fact's type says."""
-        for take in self._takes.get(fact.type.name, ()):
-            take(fact)
+    def takers(self, event: EventType) -> tuple[Callable[[Fact], None], ...]:
+        """Return what adds up such facts."""
+        return self._takes.get(event.name, ())
 
     def expects(self, fact: Fact) -> None:
         """Have the counters of such a fact say 0, as far as there is room."""

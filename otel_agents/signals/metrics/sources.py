@@ -53,8 +53,12 @@ OF_FACT: Final[Mapping[str, Read[Fact]]] = MappingProxyType(
         a.FLEX_RUN_STATE: state,
     }
 )
-OF_OPERATION: Final[Mapping[str, str]] = MappingProxyType(
-    {a.FLEX_RUNTIME: "run.runtime", a.FLEX_CHANNEL: "run.channel", a.FLEX_OUTCOME: "outcome"}
+OF_OPERATION: Final[Mapping[str, Read[Operation]]] = MappingProxyType(
+    {
+        a.FLEX_RUNTIME: attrgetter("run.runtime"),
+        a.FLEX_CHANNEL: attrgetter("run.channel"),
+        a.FLEX_OUTCOME: attrgetter("outcome"),
+    }
 )
 
 
@@ -86,21 +90,8 @@ def labels_of_fact(count: Count) -> Callable[[Fact], Values]:
 
 
 def labels_of_operation(names: Sequence[str]) -> Callable[[Operation], Values]:
-    """Return what reads label values off an operation, in the order of the names: first those that it holds itself.
-
-    It is asked at the end of every operation, so that it reads them in two calls, without one for each label.
-    """
-    own = tuple(name for name in names if name not in OF_OPERATION)
-    paths = [OF_OPERATION[name] for name in names[len(own) :]]
-    match paths:
-        case []:
-            return lambda operation: tuple(map(operation.attributes.get, own))
-        case [one]:
-            read = attrgetter(one)
-            return lambda operation: (*map(operation.attributes.get, own), read(operation))
-        case _:
-            read = attrgetter(*paths)
-            return lambda operation: (*map(operation.attributes.get, own), *read(operation))
+    """Return what reads label values off an operation, in the order of the names."""
+    return _together([OF_OPERATION.get(name) or _attribute(name) for name in names])
 
 
 def number(value: object) -> float | None:

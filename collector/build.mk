@@ -10,14 +10,17 @@ BUILDER_VERSION := v0.158.0
 # Prometheus 3.14.
 PROMETHEUS_VERSION := v0.314.0
 KUSTOMIZE_VERSION := v5.8.1
+LOKI_VERSION := v3.7.8
 
-.PHONY: collector prometheus kustomize image stack load
+.PHONY: collector prometheus kustomize loki image stack load
 
 collector: $(COLLECTOR_STAMP) ## Build the Collector with the components that we use
 
 prometheus: $(GO_BIN)/.prometheus-$(PROMETHEUS_VERSION) ## Build Prometheus 3; Debian has 2
 
 kustomize: $(GO_BIN)/.kustomize-$(KUSTOMIZE_VERSION) ## Build what renders the Kubernetes objects
+
+loki: $(GO_BIN)/.loki-$(LOKI_VERSION) ## Build Loki 3, which Debian does not have
 
 image: collector ## Put the Collector into a container image, from nothing but itself
 	@command -v docker >/dev/null || { \
@@ -67,4 +70,12 @@ $(GO_BIN)/.prometheus-$(PROMETHEUS_VERSION):
 			github.com/prometheus/prometheus/cmd/promtool@$(PROMETHEUS_VERSION) \
 		&& CGO_ENABLED=0 $(GO) build -tags remove_all_sd -ldflags "-s -w" -o $(GO_BIN)/ \
 			github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool
+	@touch $@
+
+# With the replacements that Loki's own module has, which only the main module can make.
+$(GO_BIN)/.loki-$(LOKI_VERSION):
+	$(call need_go,Loki)
+	@mkdir -p $(CACHE)/go/loki && cp collector/loki/go.mod $(CACHE)/go/loki/go.mod
+	cd $(CACHE)/go/loki && $(GO) get github.com/grafana/loki/v3/cmd/loki@$(LOKI_VERSION) \
+		&& CGO_ENABLED=0 $(GO) build -ldflags "-s -w" -o $(GO_BIN)/ github.com/grafana/loki/v3/cmd/loki
 	@touch $@

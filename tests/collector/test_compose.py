@@ -33,6 +33,12 @@ def test_the_collector_is_of_the_version_that_is_tested() -> None:
     assert SERVICES["collector"]["image"].endswith(f":{kubernetes['newTag']}}}")
 
 
+def test_loki_is_of_the_version_that_is_tested() -> None:
+    """Its image is the version that `make loki` builds."""
+    [version] = re.findall(r"^LOKI_VERSION := v(.*)$", (CONFIGS / "build.mk").read_text(), re.MULTILINE)
+    assert SERVICES["loki"]["image"].endswith(f"loki:{version}}}")
+
+
 def test_ports_are_published_on_loopback_only() -> None:
     """Who is not on this machine reaches nothing."""
     ports = [port for service in SERVICES.values() for port in service.get("ports", ())]

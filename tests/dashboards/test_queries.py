@@ -16,6 +16,7 @@ from otel_agents.semconv import events as e
 from otel_agents.semconv import metrics as m
 from otel_agents.semconv.agents import OURS
 from otel_agents.semconv.events import EVENTS
+from otel_agents.semconv.gen_ai import UPSTREAM
 from tests.dashboards.reading import OF_TARGET, grouped, known, matched, metrics, resolved, rules, targets
 from tests.need import require_command
 
@@ -113,24 +114,43 @@ def test_an_unknown_name_would_be_seen() -> None:
 
 @pytest.mark.parametrize(("place", "expr"), LOG_EXPRESSIONS)
 def test_log_queries_name_what_is_logged(place: str, expr: str) -> None:
-    """Fields are attributes as Loki names them, event types are ours."""
-    fields = {row.name.replace(".", "_") for row in OURS}
-    filters = re.findall(r'\| (\w+)=~"([^"]*)"', expr)
-    [types] = [value for name, value in filters if name == "flex_event_type"]
+    """Fields are attributes as Loki names them, event types are ours, and no field is matched by an expression."""
+    fields = {row.name.replace(".", "_") for row in (*OURS, *UPSTREAM)}
+    service, _, asked = expr.partition(" | ")
+    filters = re.findall(r'(\w+)="([^"]*)"', asked)
 
-    assert expr.startswith('{service_name=~"$service"} | ')
-    assert {name for name, _ in filters} <= fields
-    assert {*types.split("|")} <= {row.name for row in EVENTS}
+    assert service == '{service_name=~"$service"}'
+    assert {name for name, _ in filters} | {*re.findall(r"\{\{with \.(\w+)\}\}", asked)} <= fields
+    assert {value for name, value in filters if name == "flex_event_type"} <= {row.name for row in EVENTS}
+    assert "~" not in asked
 
 
 def test_log_queries_are_made_from_rows() -> None:
-    """Which events, which values, of which service."""
-    assert str(Logs()) == '{service_name=~"$service"} | flex_event_type=~".+"'
-    assert str(Logs((e.START, e.COMPLETE), {a.FLEX_RUN_STATUS: "failed"}, '="team"')) == (
-        '{service_name="team"} | flex_event_type=~"start|complete" | flex_run_status=~"failed"'
+    """Which events, which values, of which service, and behind a line the fields that its events have."""
+    shown = (
+        "flex_runtime", "flex_run_id", "flex_capability_id", "flex_cancel_source", "flex_cancel_latency_ms",
+        "flex_duration_ms",
+    )  # fmt: skip
+    fields = "".join(f"{{{{with .{name}}}}} {name}={{{{.}}}}{{{{end}}}}" for name in shown)
+    stages = (
+        '{service_name="team"}',
+        'flex_event_type="cancel_requested" or flex_event_type="cancel_acknowledged"',
+        'flex_runtime="flex"',
+        f"line_format `{{{{__line__}}}}{fields}`",
     )
+
+    assert str(Logs((e.CANCEL_REQUESTED, e.CANCEL_ACKNOWLEDGED), {a.FLEX_RUNTIME: "flex"}, '="team"')) == (
+        " | ".join(stages)
+    )
+    assert str(Logs()).startswith('{service_name=~"$service"} | flex_event_type!="" | line_format ')
     with pytest.raises(KeyError):
         loki_name("flex.nothing")
+
+
+def test_lines_have_no_content() -> None:
+    """A goal is on the event when content is captured, and on no line; neither is what only programs read."""
+    assert {a.FLEX_RUN_GOAL} < {*e.START.attributes}
+    assert {a.FLEX_RUN_GOAL, a.FLEX_PLAN_NODES}.isdisjoint(Logs((e.START, e.PLAN_GENERATED)).shown)
 
 
 def test_prometheus_reads_every_query(tmp_path: Path) -> None:

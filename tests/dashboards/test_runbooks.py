@@ -76,9 +76,9 @@ def test_prometheus_reads_every_query(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("place", "expr"), LOGQL)
 def test_log_queries_name_what_is_logged(place: str, expr: str) -> None:
-    """Fields are attributes as Loki names them, and event types are ours."""
-    fields = {row.name.replace(".", "_") for row in (*OURS, *UPSTREAM)}
-    filters = re.findall(r'\| (\w+)=~?"([^"]*)"', expr)
+    """Fields are attributes as Loki names them, or what stands on a host's own lines, and event types are ours."""
+    fields = {row.name.replace(".", "_") for row in (*OURS, *UPSTREAM)} | {row.field for row in OURS}
+    filters = re.findall(r'(?:\||or) (\w+)=~?"([^"]*)"', expr)
 
     assert filters
     assert {field for field, _ in filters} | grouped(expr) <= fields

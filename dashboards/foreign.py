@@ -54,6 +54,21 @@ QUEUE_SIZE: Final = _metric(
 QUEUE_CAPACITY: Final = _metric(
     "otelcol_exporter_queue_capacity", "gauge", "{item}", "What the queue can hold.", "exporter", "data_type"
 )
+BACKENDS: Final = _metric(
+    "otelcol_loadbalancer_num_backends", "gauge", "{gateway}", "Gateways that an agent knows.", "resolver"
+)
+OUTCOMES: Final = _metric(
+    "otelcol_loadbalancer_backend_outcome", "counter", "{request}", "Requests to a gateway, whether it took them.",
+    "endpoint", "success",
+)  # fmt: skip
+UNDECIDED: Final = _metric(
+    "otelcol_processor_tail_sampling_sampling_traces_on_memory", "gauge", "{trace}",
+    "Traces that wait in memory for a decision of the sampler.",
+)  # fmt: skip
+TOO_EARLY: Final = _metric(
+    "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early", "counter", "{trace}",
+    "Traces that the sampler dropped before its decision, since more came than it has room for.",
+)  # fmt: skip
 INCOMING: Final = _metric(
     "otelcol_processor_incoming_items", "counter", "{item}", "Items that came to a processor.",
     "processor", "otel_signal",

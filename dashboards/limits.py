@@ -27,6 +27,7 @@ class Limits:
     cancel_s: int = 5
     cancels: int = 3  # in an hour; fewer do not alarm
     queue_share: float = 0.8
+    gateway_failures: float = 0.5  # share of an agent's requests to a gateway
     objective: float = 0.95  # of all SLOs
     events: int = 20  # in the long window of an SLO; fewer do not alarm
     collector_job: str = "otel-collector"

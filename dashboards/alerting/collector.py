@@ -8,12 +8,16 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.foreign import (
+    BACKENDS,
     ENQUEUE_FAILED,
+    OUTCOMES,
     QUEUE_CAPACITY,
     QUEUE_SIZE,
     REFUSED,
     SEND_FAILED,
     SIGNALS,
+    TOO_EARLY,
+    UPTIME,
     Signal,
 )
 from dashboards.limits import Limits
@@ -29,7 +33,11 @@ QUEUE: Final = ("exporter", "data_type")
 def groups(limits: Limits) -> tuple[Group, ...]:
     """Return the groups of this file."""
     losses = tuple(rule for signal in SIGNALS for rule in _losses(signal))
-    return (Group(FILE, "otel-agents-collector", (_down(limits), _filling(limits), *losses)),)
+    own = (_down(limits), _restarted(), _filling(limits), *losses)
+    return (
+        Group(FILE, "otel-agents-collector", own),
+        Group(FILE, "otel-agents-collector-tiers", (*_gateways(limits), _sampler())),
+    )
 
 
 def _down(limits: Limits) -> Alert:
@@ -40,6 +48,17 @@ def _down(limits: Limits) -> Alert:
         "The Collector is down",
         "Prometheus cannot scrape {{ if $labels.instance }}{{ $labels.instance }} of {{ end }}{{ $labels.job }}.",
         "collector", "5m",
+    )  # fmt: skip
+
+
+def _restarted() -> Alert:
+    return Alert(
+        "CollectorRestarted", "warning",
+        f"sum by (job, {INSTANCE}) (resets({RULES.select(UPTIME)}[15m])) > 0",
+        "The Collector was started again",
+        "{{ $labels.instance }} of {{ $labels.job }} was started {{ $value }} times in 15 minutes; after a kill, what "
+        "it held in memory is lost.",
+        "collector",
     )  # fmt: skip
 
 
@@ -88,4 +107,39 @@ def _losses(signal: Signal) -> tuple[Alert, ...]:
             "15 minutes: the backend refused them, or all retries failed.",
             "collector", "", {SIGNAL: signal},
         ),
+    )  # fmt: skip
+
+
+def _gateways(limits: Limits) -> tuple[Alert, ...]:
+    """Return what an agent sees of its gateways: one that is gone, and one that is there and does not take data."""
+    known = RULES.now(BACKENDS, INSTANCE, how="max")
+    most = str(known).replace(f"({RULES.select(BACKENDS)})", f"(max_over_time({RULES.select(BACKENDS)}[1h]))")
+    failed = RULES.rate(OUTCOMES, INSTANCE, "endpoint", where={"success": "false"})
+    return (
+        Alert(
+            "CollectorGatewayLost", "warning",
+            f"{most} - {known} > 0",
+            "Gateways are gone",
+            "{{ $labels.instance }} of {{ $labels.job }} knows {{ $value }} gateways fewer than within the last hour.",
+            "collector", "5m",
+        ),
+        Alert(
+            "CollectorGatewayFailing", "warning",
+            f"{failed.of(RULES.rate(OUTCOMES, INSTANCE, 'endpoint'))} > {limits.gateway_failures:g}",
+            "The gateway {{ $labels.endpoint }} does not take traces",
+            "{{ $value | humanizePercentage }} of the requests of {{ $labels.instance }} to the gateway "
+            "{{ $labels.endpoint }} failed.",
+            "collector", "5m",
+        ),
+    )  # fmt: skip
+
+
+def _sampler() -> Alert:
+    return Alert(
+        "CollectorSamplerOverflow", "warning",
+        f"{RULES.added(TOO_EARLY, INSTANCE)} > 0",
+        "The sampler drops traces before it decides",
+        "The sampler on {{ $labels.instance }} dropped {{ $value | humanize }} traces in 15 minutes before the "
+        "decision about them: more came than it has room for.",
+        "collector",
     )  # fmt: skip

@@ -7,11 +7,13 @@ from typing import Final
 
 from dashboards.foreign import (
     ACCEPTED,
+    BACKENDS,
     CPU,
     ENQUEUE_FAILED,
     INCOMING,
     LIMITED,
     MEMORY,
+    OUTCOMES,
     OUTGOING,
     QUEUE_CAPACITY,
     QUEUE_SIZE,
@@ -19,6 +21,8 @@ from dashboards.foreign import (
     SEND_FAILED,
     SENT,
     SIGNALS,
+    TOO_EARLY,
+    UNDECIDED,
     UP,
     UPTIME,
     Signal,
@@ -42,7 +46,7 @@ def board(limits: Limits) -> Board:
         "Agents: Collector Pipeline and Loss Accounting",
         "Whether what was told arrives: in our own process, on the way through the Collector, and what was lost where.",
         m.PATCH_POINTS,
-        (_ourselves(), _account(), _flow(), _queues(limits), _process()),
+        (_ourselves(), _account(), _flow(), _queues(limits), _tiers(limits), _process()),
     )
 
 
@@ -123,6 +127,27 @@ def _queues(limits: Limits) -> Row:
             series("Queue, share of its room", "Over the line CollectorQueueFilling fires.",
                    size.of(COLLECTOR.now(QUEUE_CAPACITY, *labels, how="max")), empty="no exporter has a queue",
                    limits=fails(limits.queue_share), highest=1),
+        ),
+    )  # fmt: skip
+
+
+def _tiers(limits: Limits) -> Row:
+    none = "there are no two tiers"
+    failed = COLLECTOR.rate(OUTCOMES, INSTANCE, "endpoint", where={"success": "false"})
+    return Row(
+        "Agents and gateways",
+        (
+            series("Gateways", "How many an agent knows and spreads traces over.",
+                   COLLECTOR.now(BACKENDS, INSTANCE, how="max"), empty=none),
+            series("Failed requests to gateways",
+                   "Share by agent and gateway; traces go to another gateway or wait. Over the line "
+                   "CollectorGatewayFailing fires.",
+                   failed.of(COLLECTOR.rate(OUTCOMES, INSTANCE, "endpoint")), empty="every gateway takes traces",
+                   limits=fails(limits.gateway_failures), highest=1),
+            series("Waiting for a decision", "Traces without a run in the memory of samplers; a kill loses them.",
+                   COLLECTOR.now(UNDECIDED, INSTANCE), empty=none),
+            series("Dropped before a decision", "Lost: more traces came than the sampler has room for.",
+                   COLLECTOR.rate(TOO_EARLY, INSTANCE), empty=none, limits=fails(0.001)),
         ),
     )  # fmt: skip
 

@@ -120,15 +120,16 @@ class Collector:
     def metrics(self) -> dict[str, float]:
         """Return its own metrics, summed over their labels."""
         found: dict[str, float] = {}
-        for name, value in SAMPLE.findall(read(f"http://127.0.0.1:{self.ports['METRICS']}/metrics")):
+        page = read(f"http://{self.environ['OTELCOL_HOST']}:{self.ports['METRICS']}/metrics")
+        for name, value in SAMPLE.findall(page):
             found[name] = found.get(name, 0.0) + float(value)
         return found
 
-    def until(self, name: str, value: float, timeout_s: float = 60) -> None:
-        """Return when one of its own metrics is so high."""
+    def until(self, name: str, value: float, timeout_s: float = 60, *, exactly: bool = False) -> None:
+        """Return when one of its own metrics is so high, and no higher if that is asked for."""
         end = time.monotonic() + timeout_s
-        while self.metrics().get(name, 0.0) < value:
-            assert time.monotonic() < end, (name, self.metrics().get(name))
+        while (found := self.metrics().get(name, 0.0)) < value or (exactly and found != value):
+            assert time.monotonic() < end, (name, found)
             time.sleep(0.05)
 
 

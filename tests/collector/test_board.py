@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from dashboards.boards import boards
 from dashboards.queries import Query
 from tests.collector.collectors import CONFIGS, Collector, collecting
-from tests.collector.ledger import Ledger, post
+from tests.collector.ledger import Books, Ledger
 from tests.collector.prometheus import Prometheus, prometheus
-from tests.collector.tiers import Tiers, standalone
+from tests.collector.tiers import Tiers, standalone, two_tiers
 from tests.dashboards.reading import LIMITS, metrics, resolved, rules
 
 pytestmark = pytest.mark.proof
@@ -24,7 +22,7 @@ pytestmark = pytest.mark.proof
 SECTION = "otelcol_"
 ROOM = 6000  # items in a queue
 QUERIES = {
-    f"{panel.title} {number}": line.query
+    f"{board.name}: {panel.title} {number}": line.query
     for board in boards(LIMITS)
     for panel in board.panels()
     for number, line in enumerate(panel.lines)
@@ -32,24 +30,19 @@ QUERIES = {
 }
 ASKED = {place: query for place, query in QUERIES.items() if SECTION in str(query)}
 ALERTS = {rule["alert"]: rule["expr"] for rule in rules() if "alert" in rule}
-FIRE = {"CollectorRefused", "CollectorEnqueueFailed", "CollectorSendFailed", "CollectorQueueFilling"}
-
-
-def points(count: int) -> bytes:
-    """Return a request with a gauge of so many points."""
-    request = ExportMetricsServiceRequest()
-    gauge = request.resource_metrics.add().scope_metrics.add().metrics.add(name="m").gauge
-    for number in range(count):
-        point = gauge.data_points.add(as_int=1, time_unix_nano=time.time_ns())
-        point.attributes.add(key="number").value.int_value = number
-    return request.SerializeToString()
+FIRE = {
+    "CollectorEnqueueFailed", "CollectorGatewayFailing", "CollectorQueueFilling", "CollectorRefused",
+    "CollectorRestarted", "CollectorSamplerOverflow", "CollectorSendFailed",
+}  # fmt: skip
+LITTLE_ROOM = "processors: {tail_sampling: {num_traces: 100, decision_wait: 3s}}\n"
+TOO_EARLY = "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early_total"
+UPTIME = "otelcol_process_uptime_seconds_total"
+TOOK = "otelcol_loadbalancer_backend_outcome_total"
 
 
 def send(collector: Collector, items: int) -> None:
     """Send so many items of each signal, whatever the answer."""
-    for signal in ("traces", "logs"):
-        Ledger(collector.http, signal).send(items)
-    post(f"{collector.http}/v1/metrics", points(items))
+    Books(collector.http).send(items)
 
 
 def give_up(tiers: Tiers) -> None:
@@ -70,6 +63,20 @@ def run_full(tiers: Tiers) -> None:
         tiers.first.until(f"otelcol_exporter_enqueue_failed_{signal}_total", 1000)
 
 
+def lose_the_gateway(tiers: Tiers, known: Prometheus) -> None:
+    """Kill a gateway, start it again after an agent asked for it in vain, and send it more traces than it samples."""
+    rest = Ledger(tiers.first.http)
+    rest.send()
+    known.until(f'{TOOK}{{success="true"}} > 0', 1)
+    tiers.last.kill()
+    rest.send()
+    known.until(f'increase({TOOK}{{success="false"}}[5m]) > 0', 1)
+    tiers.last.start()
+    known.until(f"resets({UPTIME}[5m]) > 0", 1)
+    rest.send(500)
+    known.until(f"{TOO_EARLY} > 0", 1)
+
+
 @contextmanager
 def scraping(folder: Path, *collectors: Collector) -> Iterator[Prometheus]:
     """Scrape Collectors as the stack does."""
@@ -85,22 +92,27 @@ def scraping(folder: Path, *collectors: Collector) -> Iterator[Prometheus]:
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Let one Collector give up and run full, and another one want for memory, under the eyes of Prometheus."""
     folder = tmp_path_factory.mktemp("board")
+    room = folder / "room.yaml"
+    room.write_text(LITTLE_ROOM)
     little = {"OTELCOL_MEMORY_MIB": "8", "OTELCOL_MEMORY_SPIKE_MIB": "4"}
     with (
         standalone(folder, OTELCOL_QUEUE_ITEMS=str(ROOM)) as tiers,
         collecting(folder / "little", "standalone.yaml", **little) as small,
-        scraping(folder, tiers.first, small) as known,
+        two_tiers(folder, str(room)) as two,
+        scraping(folder, tiers.first, small, two.first, two.last) as known,
     ):
         small.said("Memory usage is above", 0)
         send(small, 10)
         give_up(tiers)
         run_full(tiers)
+        lose_the_gateway(two, known)
         for signal in ("spans", "log_records", "metric_points"):
             known.until(f"rate(otelcol_exporter_enqueue_failed_{signal}_total[5m]) >= 0", 1)
         yield known
         tiers.backend.status = 200
 
 
+@pytest.mark.proves("panel", of="place")
 @pytest.mark.parametrize("place", ASKED)
 def test_every_panel_about_the_collector_shows_something(place: str, seen: Prometheus) -> None:
     """Each expression gives numbers, under exactly the labels that its legend counts on."""
@@ -116,7 +128,8 @@ def test_what_is_asked_for_is_told() -> None:
     assert ALERTS.keys() >= FIRE
 
 
-@pytest.mark.parametrize("name", FIRE)
+@pytest.mark.proves("alert", of="name")
+@pytest.mark.parametrize("name", sorted(FIRE))
 def test_the_alerts_about_losses_fire(name: str, seen: Prometheus) -> None:
     """What refuses, gives up or runs full is what the alert for it asks for."""
     assert metrics(ALERTS[name])

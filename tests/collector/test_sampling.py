@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.collector import promises
 from tests.collector.backends import Backend
 from tests.collector.ledger import post
 from tests.collector.tiers import two_tiers
@@ -56,7 +57,7 @@ def test_runs_are_kept_and_the_rest_is_sampled(tmp_path: Path) -> None:
     short = tmp_path / "short.yaml"
     short.write_text(SHORT)
     runs, others, failed = range(RUNS), range(1000, 1000 + OTHERS), range(5000, 5010)
-    with two_tiers(tmp_path, gateway=(str(short),), OTELCOL_SAMPLE_PERCENT="10") as tiers:
+    with two_tiers(tmp_path, str(short), OTELCOL_SAMPLE_PERCENT="10") as tiers:
         url = f"{tiers.first.http}/v1/traces"
         assert post(url, spans(*((run, "node", True, 0) for run in runs))) == 200
         assert post(url, spans(*((run, "request", False, 0) for run in runs))) == 200
@@ -73,11 +74,12 @@ def test_runs_are_kept_and_the_rest_is_sampled(tmp_path: Path) -> None:
     assert 60 <= len(names(end, "other")) <= 140
 
 
+@pytest.mark.proves("loss", promises.TOO_MANY)
 def test_what_the_sampler_has_no_room_for_is_counted(tmp_path: Path) -> None:
     """When more traces wait for a decision than fit, the oldest are dropped and counted; spans of runs are not."""
     small = tmp_path / "small.yaml"
     small.write_text(SHORT + "    num_traces: 100\n")
-    with two_tiers(tmp_path, gateway=(str(small),)) as tiers:
+    with two_tiers(tmp_path, str(small)) as tiers:
         assert tiers.gateway is not None
         url = f"{tiers.first.http}/v1/traces"
         assert post(url, spans(*((other, "other", False, 0) for other in range(1000, 1500)))) == 200

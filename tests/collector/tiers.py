@@ -31,6 +31,11 @@ class Tiers(NamedTuple):
     gateway: Collector | None
     backend: Backend
 
+    @property
+    def last(self) -> Collector:
+        """What sends to the backend."""
+        return self.gateway or self.first
+
 
 @contextmanager
 def standalone(folder: Path, *overlays: str, **environ: str) -> Iterator[Tiers]:
@@ -41,18 +46,17 @@ def standalone(folder: Path, *overlays: str, **environ: str) -> Iterator[Tiers]:
             yield Tiers(one, None, end)
 
 
-def gateway_of(folder: Path, name: str, end: Backend, **environ: str) -> Collector:
-    """Return a gateway that is not started yet."""
-    return Collector(folder / name, "gateway.yaml", **to(end.endpoint), **environ)
-
-
 @contextmanager
-def two_tiers(folder: Path, gateway: tuple[str, ...] = (), **environ: str) -> Iterator[Tiers]:
+def two_tiers(folder: Path, *overlays: str, **environ: str) -> Iterator[Tiers]:
     """Run an agent, and a gateway behind it with these additions, over TLS and with a token."""
     certificates = certify(folder)
     with backend() as end:
         sends = to(end.endpoint) | certificates | environ
-        with collecting(folder / "gateway", "gateway.yaml", *gateway, **sends) as second:
+        with collecting(folder / "gateway", "gateway.yaml", *overlays, **sends) as second:
             finds = {"OTELCOL_GATEWAY": "127.0.0.1", "OTELCOL_GATEWAY_PORT": str(second.ports["GRPC"])}
-            with collecting(folder / "agent", "agent.yaml", **certificates, **finds, **environ) as agent:
+            with collecting(folder / "agent", "agent.yaml", **certificates, **finds) as agent:
                 yield Tiers(agent, second, end)
+
+
+# What the promises are kept by. Additions and variables are for what sends to the backend.
+PATHS = {"standalone": standalone, "two tiers": two_tiers}

@@ -60,6 +60,10 @@ DROPPED = f'otel_agents_events_dropped_total{{{TEAM},subscriber="sse"}}'
 GUARDED = f'otel_agents_guard_errors_total{{{TEAM},place="signals.spans.start"}}'
 OVERFLOW = f'otel_agents_metrics_overflow_total{{{TEAM},instrument="flex.node.duration"}}'
 SIZE = f'otelcol_exporter_queue_size{{{COLLECTOR},exporter="otlp_grpc",data_type="traces"}}'
+UPTIME = f"otelcol_process_uptime_seconds_total{{{COLLECTOR}}}"
+KNOWN = f'otelcol_loadbalancer_num_backends{{{COLLECTOR},resolver="dns"}}'
+TOOK = f'otelcol_loadbalancer_backend_outcome_total{{{COLLECTOR},endpoint="10.0.0.1:4317",success="%s"}}'
+TOO_EARLY = f"otelcol_processor_tail_sampling_sampling_trace_dropped_too_early_total{{{COLLECTOR}}}"
 CAPACITY = f'otelcol_exporter_queue_capacity{{{COLLECTOR},exporter="otlp_grpc",data_type="traces"}}'
 QUEUE = {**OF_C, "exporter": "otlp_grpc", "data_type": "traces"}
 
@@ -287,6 +291,37 @@ COLLECTORS = [
     ),
     Case("is up", "CollectorDown", {f"up{{{COLLECTOR}}}": "1x10"}, "6m"),
     Case("is started again", "CollectorDown", {f"up{{{COLLECTOR}}}": "1 0 0 1x10"}, "6m"),
+    Case(
+        "killed", "CollectorRestarted", {UPTIME: "100+60x5 20+60x10"}, "7m",
+        [Fires(OF_C, "c:8888 of otel-collector was started 1 times in 15 minutes; after a kill, what it held in "
+                     "memory is lost.")],
+        "The Collector was started again",
+    ),
+    Case("runs on", "CollectorRestarted", {UPTIME: "100+60x30"}, "20m"),
+    Case(
+        "two of three are left", "CollectorGatewayLost", {KNOWN: "3x5 2x20"}, "12m",
+        [Fires(OF_C, "c:8888 of otel-collector knows 1 gateways fewer than within the last hour.")],
+        "Gateways are gone",
+    ),
+    Case("one at a time is started again", "CollectorGatewayLost", {KNOWN: "3x5 2x3 3x3 2x3 3x5"}, "18m"),
+    Case("more than before", "CollectorGatewayLost", {KNOWN: "2x5 3x20"}, "12m"),
+    Case(
+        "takes a quarter", "CollectorGatewayFailing", {TOOK % "false": "0+3x30", TOOK % "true": "0+1x30"}, "12m",
+        [Fires({**OF_C, "endpoint": "10.0.0.1:4317"},
+               "75% of the requests of c:8888 to the gateway 10.0.0.1:4317 failed.")],
+        "The gateway 10.0.0.1:4317 does not take traces",
+    ),
+    Case("takes most", "CollectorGatewayFailing", {TOOK % "false": "0+1x30", TOOK % "true": "0+3x30"}, "12m"),
+    Case("was away for a moment", "CollectorGatewayFailing",
+         {TOOK % "false": "0x10 9x20", TOOK % "true": "0+1x10 10+1x20"}, "16m"),
+    Case(
+        "more than it has room for", "CollectorSamplerOverflow", {TOO_EARLY: "0x20 40x20"}, "22m",
+        [Fires(OF_C, "The sampler on c:8888 dropped 40 traces in 15 minutes before the decision about them: more came "
+                     "than it has room for.")],
+        "The sampler drops traces before it decides",
+    ),
+    Case("none", "CollectorSamplerOverflow", {TOO_EARLY: "0x40"}, "30m"),
+    Case("long ago", "CollectorSamplerOverflow", {TOO_EARLY: "40x60"}, "40m"),
     Case(
         "nearly full", "CollectorQueueFilling", {SIZE: "850x10", CAPACITY: "1000x10"}, "6m",
         [Fires(QUEUE,

@@ -42,9 +42,9 @@ GROUPED = re.compile(r"\b(by|on|without) \(([^)]*)\)")
 SELECTOR = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\{([^}]*)\}")
 # Words of PromQL that stand in our expressions.
 WORDS = {
-    "absent", "and", "avg_over_time", "bool", "by", "count", "delta", "deriv", "histogram_quantile", "increase",
-    "label_join", "label_replace", "last_over_time", "max", "max_over_time", "min", "or", "predict_linear", "rate",
-    "sum", "topk", "unless", "vector",
+    "absent", "and", "avg_over_time", "bool", "by", "count", "count_values", "delta", "deriv", "histogram_quantile",
+    "increase", "label_join", "label_replace", "last_over_time", "max", "max_over_time", "min", "or", "predict_linear",
+    "rate", "resets", "round", "sum", "topk", "unless", "vector",
 }  # fmt: skip
 OF_TARGET = {"job", "instance"}
 

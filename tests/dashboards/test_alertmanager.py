@@ -20,7 +20,8 @@ from tests.need import require_command
 
 CONFIG = FOLDER / "alertmanager.yaml"
 OF_TELEMETRY = {
-    "CollectorRefused", "CollectorQueueFilling", "EventsDropped", "InstrumentationErrors", "LabelOverflow",
+    "CollectorGatewayFailing", "CollectorGatewayLost", "CollectorQueueFilling", "CollectorRefused",
+    "CollectorRestarted", "CollectorSamplerOverflow", "EventsDropped", "InstrumentationErrors", "LabelOverflow",
     "PatchPointsMissing",
 }  # fmt: skip
 OF_TEAM = {"job": "team", "instance": "a:9464", "runtime": "flex", "agent": "coder"}

@@ -76,7 +76,7 @@ THEIRS = {
     "interrupt_before", "jump_to", "logger_provider", "meter_provider", "run_name", "tracer_provider",
     "wrap_model_call", "wrap_tool_call", "write_todos", "force_flush", "event_name", "metrics_exporter",
     "foreign_keys", "histogram_quantile", "response_format", "terminationGracePeriodSeconds",
-    "avg_over_time", "last_over_time", "predict_linear",
+    "avg_over_time", "last_over_time", "max_over_time", "predict_linear",
     "after_turn", "conversation_id", "group_id", "needs_approval", "on_approval", "run_streamed", "run_sync",
     "workflow_name",
 }  # fmt: skip

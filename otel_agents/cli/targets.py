@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
@@ -13,14 +14,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from otel_agents import guard
 from otel_agents.config import Config, Problem
 from otel_agents.patching import apply
 from otel_agents.patching.table import APPLIED, MISSING, WAITING, PatchState
 from otel_agents.patching.targets.adapting import of_rows
 from otel_agents.patching.targets.checking import check as check_rows
 from otel_agents.patching.targets.naming import SETTING
-from otel_agents.patching.targets.resolving import nearest, unresolved
+from otel_agents.patching.targets.resolving import named, nearest, nearest_module, unresolved
 from otel_agents.patching.targets.row import Row
 from otel_agents.patching.targets.schema import json_schema
 from otel_agents.patching.targets.suggesting import NotFound, suggest
@@ -28,8 +28,22 @@ from otel_agents.patching.targets.suggesting import NotFound, suggest
 FOUND_PROBLEM: Final = 1
 USAGE: Final = 2
 NOTHING_FOUND: Final = 1
+WHERE: Final = "Correct the name, or install it, or call this from the folder where it can be imported."
 
 app = typer.Typer(no_args_is_help=True, help="Declare methods of an orchestrator of your own.")
+
+
+class Attempt:
+    """Around host code that is only tried: what it raises is kept, but for Ctrl-C."""
+
+    error: BaseException | None = None
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        self.error = error
+        return isinstance(error, Exception | SystemExit)
 
 
 class Checked(NamedTuple):
@@ -99,7 +113,8 @@ def _resolve(rows: list[Row]) -> tuple[list[PatchState], list[Problem]]:
     """Import what the rows name, and return how each is doing and what is not there."""
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
-    failed = dict(filter(None, map(_import, dict.fromkeys(row.target.partition(":")[0] for row in rows))))
+    modules = dict.fromkeys(name.partition(":")[0] for row in rows for _, name in named(row))
+    failed = {module: why for module in modules if (why := _import(module)) is not None}
     applied = apply.apply(of_rows(rows))
     try:
         states = applied.states()
@@ -110,23 +125,30 @@ def _resolve(rows: list[Row]) -> tuple[list[PatchState], list[Problem]]:
 
 
 def _import(module: str) -> tuple[str, str] | None:
-    """Import a module; return its name and why that failed, if it did."""
-    try:
-        is_there = guard.run("cli.import", import_module, module)
-    except SystemExit:
-        return module, "exits when it is imported"
-    except ImportError:  # with guard.strict only
-        is_there = None
-    return None if is_there is not None else (module, "cannot be imported")
+    """Import a module, whose output is none of ours; return why that failed and what to do, if it did."""
+    attempt = Attempt()
+    with attempt, redirect_stdout(sys.stderr):
+        import_module(module)
+    error = attempt.error
+    if error is None:
+        return None
+    if isinstance(error, SystemExit):
+        return "exits when it is imported", "Keep what runs the program out of it, behind `if __name__ == '__main__':`."
+    missing = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
+    fix = nearest_module(missing) if f"{module}.".startswith(f"{missing}.") else ""
+    return f"cannot be imported ({type(error).__name__}: {error})", fix or WHERE
 
 
-def _problems(row: Row, state: PatchState, failed: dict[str, str]) -> Iterator[Problem]:
-    module = row.target.partition(":")[0]
-    if module in failed:
-        fix = "Correct the name, or install it, or call this from the folder where it can be imported."
-        yield Problem(SETTING, row.source, f"{module} {failed[module]}", fix)
-    elif state.state in (MISSING, WAITING):
-        yield Problem(SETTING, row.source, f"{row.target}: {state.detail}", nearest(row.target) or "Correct the row.")
+def _problems(row: Row, state: PatchState, failed: dict[str, tuple[str, str]]) -> Iterator[Problem]:
+    for path, name in named(row):
+        if (module := name.partition(":")[0]) in failed:
+            why, fix = failed[module]
+            yield Problem(SETTING, row.place(*path), f"{module} {why}", fix)
+    if row.target.partition(":")[0] in failed:
+        return
+    if state.state in (MISSING, WAITING):
+        what, fix = f"{row.target}: {state.detail}", nearest(row.target) or "Correct the row."
+        yield Problem(SETTING, row.place("method"), what, fix)
     else:
         yield from unresolved(row)
 

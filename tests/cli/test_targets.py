@@ -29,6 +29,10 @@ class Team:
     def size(self):
         return 1
 
+    class Board:
+        def show(self):
+            return 2
+
 
 print("imported")
 """
@@ -66,35 +70,65 @@ def test_a_good_file_is_checked_offline(here: Path) -> None:
 
 
 def test_with_import_the_targets_are_looked_for(here: Path) -> None:
-    """The module is executed; what is there is found."""
+    """The module is executed, and what it prints is kept apart; what is there is found."""
     done = checked(here, GOOD, "--import")
 
-    assert done.returncode == 0
-    assert (
-        done.stdout
-        == "imported\nfound    run              acme_cli:Team.run\ntargets that can be used: 1, problems: 0\n"
-    )
+    assert (done.returncode, done.stderr) == (0, "imported\n")
+    assert done.stdout == "found    run              acme_cli:Team.run\ntargets that can be used: 1, problems: 0\n"
+    assert json.loads(checked(here, GOOD, "--import", "--json").stdout)["ok"] is True
 
 
-@pytest.mark.parametrize(
-    ("row", "said", "fix"),
-    [
-        ("method: acme_cli:Team.rn, kind: run", "there is no Team.rn in acme_cli", "Did you mean run?"),
-        ("method: acme_cli:Team.size, kind: run", "is a property", "Correct the row."),
-        ("method: acme_cli:Team.run, kind: run, name: arg.nme", "has no parameter 'nme'", "Did you mean name?"),
-        ("method: acme_cli:Team.run, kind: run, outcome: {ok: ['acme_cli:Wait']}", "no exception 'acme_cli:Wait'",
-         "Did you mean Waits?"),
-        ("method: acme_cly:Team.run, kind: run", "acme_cly cannot be imported", "Correct the name, or install it"),
-    ],
-)  # fmt: skip
-def test_with_import_what_is_not_there_is_said(here: Path, row: str, said: str, fix: str) -> None:
-    """Target, parameter, exception, module: each with its place and fix; it exits with 1."""
-    done = checked(here, f"  - {{{row}}}\n", "--import")
+GONE = "No module named 'acme_cly'"
+ELSE = "Correct the name, or install it, or call this from the folder where it can be imported."
+# What is wrong with a row, the text at which that is said to stand, and what is said.
+WRONG = [
+    ("method: acme_cli:Team.rn, kind: run", "method", "acme_cli:Team.rn: there is no Team.rn in acme_cli",
+     "Did you mean run?"),
+    ("method: acme_cli:Taem.run, kind: run", "method", "acme_cli:Taem.run: there is no Taem.run in acme_cli",
+     "Did you mean Team?"),
+    ("method: acme_cli:Team.Boad.show, kind: run", "method",
+     "acme_cli:Team.Boad.show: there is no Team.Boad.show in acme_cli", "Did you mean Board?"),
+    ("method: acme_cli:Team.size, kind: run", "method",
+     "acme_cli:Team.size: is a property; declare the method that it calls, since reading a value is no operation",
+     "Correct the row."),
+    ("method: acme_cli:Team.run, kind: run, run_id: arg.nme", "run_id", "acme_cli:Team.run has no parameter 'nme'",
+     "Did you mean name?"),
+    ("method: acme_cli:Team.run, kind: plan, run_id: arg.xyz", "run_id", "acme_cli:Team.run has no parameter 'xyz'",
+     "It has job, name."),
+    ("method: acme_cli:Team.run, kind: handoff, from: arg.nme, to: a", "from",
+     "acme_cli:Team.run has no parameter 'nme'", "Did you mean name?"),
+    ("method: acme_cli:Team.run, kind: node, attributes: {flex.capability.id: arg.nme}", "flex.cap",
+     "acme_cli:Team.run has no parameter 'nme'", "Did you mean name?"),
+    ("method: acme_cli:Team.run, kind: phase, result: {acme.x: arg.nme}", "acme.x",
+     "acme_cli:Team.run has no parameter 'nme'", "Did you mean name?"),
+    ("method: acme_cli:Team.run, kind: gate, outcome: {ok: [KeyError, 'acme_cli:Wait']}", "'acme_cli:Wait",
+     "there is no exception 'acme_cli:Wait'", "Did you mean Waits?"),
+    ("method: acme_cli:Team.run, kind: policy, outcome: {ok: ['acme_cly:Wait']}", "'acme_cly:Wait",
+     f"acme_cly cannot be imported (ModuleNotFoundError: {GONE})", "Did you mean acme_cli?"),
+    ("method: otel_agents.testin:capture, kind: run", "method",
+     "otel_agents.testin cannot be imported (ModuleNotFoundError: No module named 'otel_agents.testin')",
+     "Did you mean otel_agents.testing?"),
+    ("method: acme_raises:run, kind: run", "method",
+     "acme_raises cannot be imported (ZeroDivisionError: division by zero)", ELSE),
+    ("method: acme_needs:run, kind: run", "method",
+     f"acme_needs cannot be imported (ModuleNotFoundError: {GONE})", ELSE),
+    ("method: acme_exits:run, kind: run", "method", "acme_exits exits when it is imported",
+     "Keep what runs the program out of it, behind `if __name__ == '__main__':`."),
+]  # fmt: skip
+
+
+def test_with_import_what_is_not_there_is_said(here: Path) -> None:
+    """Module, class, method, parameter, exception: each with its place and the nearest name; it exits with 1."""
+    for name, source in {"raises": "1 / 0", "needs": "import acme_cly", "exits": "raise SystemExit(0)"}.items():
+        (here / f"acme_{name}.py").write_text(f"{source}\n")
+    done = checked(here, "".join(f"  - {{{row}}}\n" for row, *_ in WRONG), "--import")
 
     assert done.returncode == 1
-    assert f"t.yaml:3:5: " in done.stdout  # noqa: F541
-    assert said in done.stdout
-    assert fix in done.stdout
+    said = done.stdout.splitlines()[: 2 * len(WRONG)]
+    assert list(zip(said[::2], said[1::2], strict=True)) == [
+        (f"t.yaml:{line}:{len('  - {') + row.index(at) + 1}: {what}", f"    {fix}")
+        for line, (row, at, what, fix) in enumerate(WRONG, 3)
+    ]
 
 
 def test_a_wrong_file_is_said_for_people_and_for_machines(here: Path) -> None:

@@ -95,6 +95,7 @@ class _Checker:
             after=after,
             outcome=self._outcome(declared),
             shape=self._shape(),
+            written=self.target,
         )
         self._check_needs(declared, row)
         return row

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, Protocol
 
+from otel_agents.config.values import Target
 from otel_agents.patching.table import Shape
 from otel_agents.patching.targets.paths import Absent, Scope, Value
-from otel_agents.patching.targets.vocabulary import Declared
+from otel_agents.patching.targets.vocabulary import SHORT, Declared
 
 MANY: Final = 64
+_FIELDS: Final = {name: field for field, name in SHORT.items()}
 
 
 class Readable(Protocol):
@@ -65,7 +67,7 @@ class Outcomes:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row that can be used. ``before`` is read before the call, ``after`` when it has ended."""
+    """A row that can be used. ``before`` is read before the call, ``after`` at its end; ``written`` is as given."""
 
     target: str
     declared: Declared
@@ -79,6 +81,14 @@ class Row:
     after: Mapping[str, Readable] = field(default_factory=dict)
     outcome: Outcomes = Outcomes()
     shape: Shape = ""
+    written: Target | None = None
+
+    def place(self, *path: str | int) -> str:
+        """Return `file:line:column` of what ``values`` or ``outcome`` has under this path, else of the row."""
+        written, last = self.written, path[-1]
+        names = (path, (_FIELDS.get(str(last), ""),), ("attributes", self.declared.subject))
+        found = (name for name in names if written is not None and name in written.positions)
+        return written.place(*next(found, ())) if written is not None else self.source
 
     def values(self) -> dict[tuple[str, ...], Readable]:
         """Return all values by the field in which they stand."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -250,6 +251,44 @@ def test_suggesting_runs_nothing_and_reads_what_it_can(tmp_path: Path) -> None:
         "    outcome: {paused: ['acme_read.team:Pause']}\n\n"
     )
     assert "acme_read" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("src", {"acme.engine:run_step", "acme.sub.engine:run_step", "script:run_step"}),
+        ("src/acme", {"acme.engine:run_step", "acme.sub.engine:run_step"}),
+        ("src/acme/engine.py", {"acme.engine:run_step"}),
+        ("src/acme/sub", {"acme.sub.engine:run_step"}),
+        ("src/script.py", {"script:run_step"}),
+        ("space", {"space.engine:run_step"}),
+        ("./space", {"engine:run_step"}),
+        ("acme.sub", {"acme.sub.engine:run_step"}),
+    ],
+)
+def test_rows_name_modules_as_they_are_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, names: set[str]
+) -> None:
+    """Whether a package, a folder of packages, a part or a single file was named."""
+    for name in ("src/acme/__init__", "src/acme/engine", "src/acme/sub/engine", "src/script", "space/engine"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.py").write_text("" if "__init__" in name else "def run_step():\n    return 1\n")
+    monkeypatch.chdir(tmp_path)
+    found = suggest(given, [str(tmp_path), str(tmp_path / "src")]).text
+
+    assert set(re.findall(r"method: (\S+)", found)) == names
+
+
+def test_what_stands_in_a_block_is_read_and_what_is_too_much_is_said(tmp_path: Path) -> None:
+    """A definition may be one of two; of many methods the first hundred are proposed."""
+    path = tmp_path / "acme_many.py"
+    path.write_text("try:\n    import acme\nexcept ImportError:\n    def run_step(): return 1\n")
+    assert "method: acme_many:run_step" in suggest(str(path), []).text
+
+    path.write_text("".join(f"class C{at}:\n    def run_step(self): return 1\n" for at in range(103)))
+    found = suggest(str(path), [])
+    assert found.rows == 100
+    assert found.text.endswith("  # 3 more are left out: name a part of the package.\n")
 
 
 def test_a_package_that_is_not_there_is_said() -> None:

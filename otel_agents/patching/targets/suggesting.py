@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -16,6 +15,9 @@ MANY_FILES: Final = 2000
 LARGEST: Final = 1_000_000
 PROPOSED: Final = 100
 SKIPPED: Final = {"tests", "test", "testing", "docs", "examples", "node_modules", "build", "dist", "__pycache__"}
+HOLDING: Final = {"src", "lib"}  # folders that are no packages themselves
+INIT: Final = "__init__"
+BLOCKS: Final = (ast.If, ast.Try, ast.TryStar, ast.With, ast.ExceptHandler)  # what is defined inside is defined around
 NO_METHODS: Final = {"property", "cached_property", "abstractmethod", "overload", "setter"}
 FIELDS: Final = ("name", "run_id", "correlation_id", *SHORT)
 
@@ -61,9 +63,11 @@ def suggest(package: str, search: Sequence[str]) -> Suggestion:
     classes = {node.name: module for module, (_, tree) in trees.items() for node in ast.walk(tree)
                if isinstance(node, ast.ClassDef)}  # fmt: skip
     methods = (each for module, (path, tree) in trees.items() for each in _methods(module, path, tree))
-    found = [(clue, method) for method in methods if (clue := _clue(method)) is not None][:PROPOSED]
+    like = [(clue, method) for method in methods if (clue := _clue(method)) is not None]
+    found = like[:PROPOSED]
     head = f"# Proposed by `otel-agents targets suggest {package}` from names alone. Look through it, keep what fits.\n"
     rows = "".join(_row(clue, method, classes) for clue, method in found)
+    rows += f"  # {len(like) - PROPOSED} more are left out: name a part of the package.\n" if like[PROPOSED:] else ""
     nothing = f"# Nothing in {len(trees)} files looks like a planner, an engine or a handoff.\ntargets: []\n"
     return Suggestion(f"{head}version: 1\n" + (f"targets:\n{rows}" if found else nothing), len(found))
 
@@ -73,10 +77,10 @@ def suggest(package: str, search: Sequence[str]) -> Suggestion:
 
 def _files(package: str, search: Sequence[str]) -> Iterator[tuple[str, Path]]:
     root = _root(package, search)
+    front = _name(package, root, search)
     if root.is_file():
-        yield (package if not package.endswith(".py") else root.stem), root
+        yield ".".join(front), root
         return
-    name = package if re.fullmatch(r"[\w.]+", package) and not Path(package).is_dir() else root.name
     for count, path in enumerate(sorted(root.rglob("*.py"))):
         inside = path.relative_to(root)
         if SKIPPED.intersection(inside.parts) or path.stem.startswith("test_") or path.name == "__main__.py":
@@ -84,7 +88,26 @@ def _files(package: str, search: Sequence[str]) -> Iterator[tuple[str, Path]]:
         if count >= MANY_FILES:
             return
         parts = inside.with_suffix("").parts
-        yield ".".join((name, *(parts[:-1] if parts[-1] == "__init__" else parts))), path
+        yield ".".join((*front, *(parts[:-1] if parts[-1] == INIT else parts))), path
+
+
+def _name(package: str, root: Path, search: Sequence[str]) -> tuple[str, ...]:
+    """Return how the folder or file is imported; nothing for a folder that only holds packages and modules."""
+    if not Path(package).exists():
+        return tuple(package.split("."))
+    if root.is_dir() and not _is_package(root) and not _is_package(root.parent):
+        is_namespace = package.isidentifier() and package not in HOLDING and root not in map(Path, search)
+        return (package,) if is_namespace else ()
+    inside: tuple[str, ...] = (root.stem if root.is_file() else root.name,)
+    for folder in root.parents:
+        if not _is_package(folder):
+            break
+        inside = (folder.name, *inside)
+    return inside
+
+
+def _is_package(folder: Path) -> bool:
+    return (folder / f"{INIT}.py").is_file()
 
 
 def _root(package: str, search: Sequence[str]) -> Path:
@@ -121,6 +144,8 @@ def _methods(module: str, path: Path, tree: ast.AST, front: str = "") -> Iterato
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.ClassDef):
             yield from _methods(module, path, node, f"{front}{node.name}.")
+        elif isinstance(node, BLOCKS):
+            yield from _methods(module, path, node, front)
         elif isinstance(node, Function) and not _is_left_out(node):
             yield _method(module, path, front, node)
 
@@ -138,7 +163,11 @@ def _method(module: str, path: Path, front: str, node: Function) -> Method:
     names = [each.arg for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
     names = names[1:] if front and names[:1] in (["self"], ["cls"]) else names
     inside = list(ast.walk(node))
-    own = {each.attr for each in inside if isinstance(each, ast.Attribute) and ast.unparse(each.value) == "self"}
+    own = {
+        each.attr
+        for each in inside
+        if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id == "self"
+    }
     raised = {ast.unparse(each.exc).partition("(")[0].rpartition(".")[2] for each in inside
               if isinstance(each, ast.Raise) and each.exc is not None}  # fmt: skip
     place = f"{path.name}:{node.lineno}"

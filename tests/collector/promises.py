@@ -15,6 +15,7 @@ DAMAGED = "a queue's file is damaged"
 # In the order of the table.
 PROMISED = (KILLED, POWER, AWAY, REFUSES, QUEUE_FULL, DISK_FULL, MEMORY, GATEWAY_GONE, GATEWAYS_CHANGE, DAMAGED)
 
+KILLED_PROGRAM = "in the SDK of a program that is killed"
 UNDECIDED = "traces without `flex.run.id` that wait for a decision of the gateway's sampler"
 TOO_MANY = "more of those traces within `decision_wait` than `num_traces`"
 NO_ROOM = "spans without `flex.run.id` that find no room in the gateway's queue"

@@ -36,7 +36,7 @@ def _amtool(*arguments: str) -> str:
     return done.stdout
 
 
-def _receiver(rule: Alert) -> str:
+def receiver_of(rule: Alert) -> str:
     """Return who is to be told of an alert."""
     if rule.name == "Watchdog":
         return "dead-mans-switch"
@@ -54,9 +54,9 @@ def test_alertmanager_reads_the_example() -> None:
 def test_every_alert_reaches_somebody(rule: Alert) -> None:
     """Critical alerts page, warnings make tickets or go to those who run the telemetry, the watchdog to its switch."""
     labels = (f"alertname={rule.name}", f"severity={rule.severity}", "job=team")
-    command = ("config", "routes", "test", f"--config.file={CONFIG}", f"--verify.receivers={_receiver(rule)}")
+    command = ("config", "routes", "test", f"--config.file={CONFIG}", f"--verify.receivers={receiver_of(rule)}")
 
-    assert _amtool(*command, *labels).strip() == _receiver(rule)
+    assert _amtool(*command, *labels).strip() == receiver_of(rule)
 
 
 def test_an_alert_of_others_reaches_somebody() -> None:

@@ -46,6 +46,7 @@ MODULES = {
     },
 }
 KEEPS_NOTHING = ("file", "prometheus", "prometheus_remote_write")
+TAKEN = 16 * 1024 * 1024  # bytes of a request
 
 
 def load(name: str) -> dict[str, Any]:
@@ -70,6 +71,12 @@ def test_the_manifest_has_what_the_configurations_use(section: str) -> None:
     assert set(named) - set(CONTRIB) == set()
 
 
+def test_contrib_reads_what_the_manifest_reads() -> None:
+    """Files, variables and `--set` mean the same to both: contrib has every provider of the manifest."""
+    named = {line["gomod"].split()[0].rsplit("/", 1)[1] for line in load("manifest.yaml")["providers"]}
+    assert named - set(CONTRIB) == set()
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_memory_is_limited_first(name: str) -> None:
     """In each pipeline that takes data in, the memory limiter stands before all else."""
@@ -86,7 +93,8 @@ def test_what_is_sent_waits_on_disk_for_as_long_as_it_takes(name: str) -> None:
     for exporter in sending.values():
         queue = exporter["sending_queue"]
         assert queue["storage"] == "file_storage"
-        assert queue["batch"]["max_size"] >= queue["batch"]["min_size"] > 0
+        assert queue["batch"]["sizer"] == "bytes"
+        assert TAKEN >= queue["batch"]["max_size"] >= queue["batch"]["min_size"] > 0
         assert exporter["retry_on_failure"]["max_elapsed_time"] == 0
     assert config["extensions"]["file_storage"]["fsync"] is True
     assert not [one for one in config["processors"] if kind(one) == "batch"]
@@ -100,6 +108,14 @@ def test_metrics_are_sent_in_order(name: str) -> None:
     names = exporters if isinstance(exporters, list) else ["otlp_http/metrics"]
     consumers = [config["exporters"][one]["sending_queue"]["num_consumers"] for one in names]
     assert consumers == [1]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_gateway_takes_what_an_agent_sends(name: str) -> None:
+    """No request is refused for its size: all take requests as large as the largest batch."""
+    protocols = load(name)["receivers"]["otlp"]["protocols"]
+    assert protocols["grpc"]["max_recv_msg_size_mib"] * 1024 * 1024 == TAKEN
+    assert protocols["http"]["max_request_body_size"] == TAKEN
 
 
 def test_all_redact_the_same() -> None:

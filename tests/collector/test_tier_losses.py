@@ -29,7 +29,7 @@ GATEWAYS = "otelcol_loadbalancer_num_backends"
 NAME = "gateway.test"
 SMALL = """
 processors: {tail_sampling: {decision_wait: 1s}}
-exporters: {otlp_http/traces: {sending_queue: {queue_size: 100, batch: {min_size: 10, max_size: 50}}}}
+exporters: {otlp_http/traces: {sending_queue: {queue_size: 100, batch: {sizer: items, min_size: 10, max_size: 50}}}}
 """
 
 

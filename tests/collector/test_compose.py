@@ -7,10 +7,12 @@ from typing import Any
 
 import yaml
 
+from dashboards.alerting.objectives import PERIOD
 from tests.collector.collectors import CONFIGS, ROOT
 
 STACK: dict[str, Any] = yaml.safe_load((CONFIGS / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
+SENT_EVERY = "60s"  # unless OTEL_METRIC_EXPORT_INTERVAL says otherwise
 ASKED = {"collector", "prometheus", "alertmanager", "loki", "tempo", "grafana"}
 
 
@@ -58,12 +60,27 @@ def test_grafana_knows_its_datasources() -> None:
     sources = yaml.safe_load((CONFIGS / "compose" / "datasources.yaml").read_text())["datasources"]
     assert {source["uid"]: source["url"] for source in sources} == {
         "prometheus": "http://prometheus:9090",
+        "alertmanager": "http://alertmanager:9093",
         "loki": "http://loki:3100",
         "tempo": "http://tempo:3200",
     }
     boards = yaml.safe_load((CONFIGS / "compose" / "boards.yaml").read_text())["providers"]
     assert [board["options"]["path"] for board in boards] == ["/etc/grafana/boards"]
     assert list((ROOT / "dashboards" / "grafana").glob("*.json"))
+
+
+def test_a_rate_has_samples() -> None:
+    """Grafana knows how often programs send, so that the window of a rate is never too short for two samples."""
+    sources = yaml.safe_load((CONFIGS / "compose" / "datasources.yaml").read_text())["datasources"]
+    (prometheus,) = [source for source in sources if source["uid"] == "prometheus"]
+    assert prometheus["jsonData"]["timeInterval"] == SENT_EVERY
+
+
+def test_objectives_find_all_of_their_time() -> None:
+    """Prometheus keeps more than the period of the objectives."""
+    kept = re.search(r"retention\.time=(\d+)d", " ".join(SERVICES["prometheus"]["command"]))
+    assert kept is not None
+    assert int(kept[1]) > int(PERIOD.removesuffix("d"))
 
 
 def test_memory_is_refused_before_it_is_gone() -> None:

@@ -97,9 +97,8 @@ class Held(NamedTuple):
     box: Callable[[Function], Any]
 
 
-def held(place: Place) -> Held:
-    """Take the function out of an attribute; raises TypeError when it is none that a function can stand for."""
-    attribute = place.seen()
+def held(place: Place, attribute: Any) -> Held:
+    """Take the function out of what lies at a place; raises TypeError when it is none that a function can stand for."""
     kind = type(attribute)
     if not place.is_in_class and inspect.isroutine(attribute):
         return Held(attribute, attribute, False, _as_it_is)

@@ -19,7 +19,7 @@ from otel_agents.patching.watch import Site
 class Point:
     """One row on its way: looked for, in force, or taken out."""
 
-    __slots__ = ("adapter", "before", "installed", "patch", "place", "problem", "seen_on_top", "site", "spec")
+    __slots__ = ("adapter", "before", "below", "installed", "patch", "place", "problem", "seen_on_top", "site", "spec")
 
     def __init__(self, adapter: Adapter, patch: Patch) -> None:
         self.adapter = adapter
@@ -27,6 +27,7 @@ class Point:
         self.place: Place | None = None  # while it is in force
         self.site: Site | None = None
         self.before: Any = NOTHING  # the owner's own attribute before
+        self.below: Any = None  # the attribute that the closure stands for, the owner's own or inherited
         self.installed: Any = None  # the owner's own attribute since
         self.seen_on_top: Any = None  # what somebody else had put over ours when it was taken out
         self.problem = ""
@@ -57,10 +58,11 @@ class Point:
             self._wrap(target)
         else:
             _covered.remove(known)
-            self.before, self.installed, self.site = known.before, known.installed, known.site
+            self.before, self.below, self.installed, self.site = known.before, known.below, known.installed, known.site
         if self.site is not None:
             self.site.patch, self.site.on = self.patch, True
             self.place, self.spec, self.problem = target, _spec(self.patch.module), ""
+            _standing[id(self.installed)] = self
 
     def remove(self) -> None:
         """Restore the very attribute that was there. Under somebody else's wrapper the closure only falls silent."""
@@ -69,6 +71,7 @@ class Point:
         if target is None or self.site is None:
             return
         self.site.on = False
+        _standing.pop(id(self.installed), None)
         if target.own() is self.installed:
             target.restore(self.before)
         elif not is_lost:
@@ -97,17 +100,34 @@ class Point:
         return PatchState(self.adapter.name, self.patch.target, self.patch.kind_name, state, detail, self.patch.source)
 
     def _wrap(self, target: Place) -> None:
-        function, like, has_self, box = held(target)
+        seen = target.seen()
+        self.below = self._beneath(seen)
+        function, like, has_self, box = held(target, self.below)
         site = Site(self.patch, self.adapter.name, self.runtime, parameters_of(like, has_self=has_self))
         closure = shaped(function, site, like)
-        could_be_pickled = guard.run("patch.names", is_by_name, like)
+        could_be_pickled = guard.run("patch.names", is_by_name, like if self.below is seen else _plain(seen))
         self.before, self.installed, self.site = target.own(), box(closure), site
         target.put(self.installed)
         if could_be_pickled:
             rename(closure, self.patch.module, self.patch.path)
 
+    def _beneath(self, attribute: Any) -> Any:
+        """Return an attribute without the closures of rows that declare the same elsewhere: one call is one.
+
+        A class inherits those of its base, and a module has those of what it imported.
+        """
+        while (known := _standing.get(id(attribute))) is not None and self.declares_what(known):
+            attribute = known.below
+        return attribute
+
+    def declares_what(self, other: Point) -> bool:
+        """Whether both are declared by a user, and as the same kind."""
+        mine, its = self.patch, other.patch
+        same = (self.adapter.name, mine.kind_name) == (other.adapter.name, its.kind_name)
+        return same and bool(mine.source and its.source)
+
     def _is_in(self, attribute: Any) -> bool:
-        ours = getattr(self.installed, "__func__", self.installed)
+        ours = _plain(self.installed)
         return any(link is ours for link in chain(attribute))
 
     def _is_lost(self, place: Place) -> bool:
@@ -169,8 +189,18 @@ class Points(Point):
         front = self.patch.target.removesuffix(self.patch.path[-1])
         taken = {each.target for each in self.adapter.patches}
         for name in matching(self.patch.module, self.patch.path):
-            if name not in self.found and front + name not in taken:
+            if name not in self.found and front + name not in taken and not self._is_told(name):
                 self._add(name, Point(self.adapter, replace(self.patch, target=front + name)))
+
+    def _is_told(self, name: str) -> bool:
+        """Whether another pattern declares the same of this function already."""
+        place = find(self.patch.module, (*self.patch.path[:-1], name))
+        known = _standing.get(id(place.own())) if place is not None else None
+        while known is not None and not self.declares_what(known):
+            known = _standing.get(id(known.below))
+        if known is not None:
+            self.problem = "what it matches is declared by another row already"
+        return known is not None
 
     def _add(self, name: str, point: Point) -> None:
         try:
@@ -197,7 +227,12 @@ def point_of(adapter: Adapter, patch: Patch) -> Point:
     return Points(adapter, patch) if patch.is_pattern else Point(adapter, patch)
 
 
+_standing: Final[dict[int, Point]] = {}  # in force, by the address of what was installed
 _covered: Final[list[Point]] = []  # taken out of force under somebody else's wrapper
+
+
+def _plain(attribute: Any) -> Any:
+    return getattr(attribute, "__func__", attribute)
 
 
 def _spec(module: str) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tests.benchmarks import crew, graphs, imports, node, page
+from tests.benchmarks import crew, imports, node, page, programs
+from tests.benchmarks.subjects import SUBJECTS
 
 ROUNDS = 15
 
@@ -15,11 +16,12 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=0, help=f"of each comparison; {ROUNDS} for the page")
     asked: int = arguments.parse_args().rounds
     rounds = asked or ROUNDS
-    spent, records = graphs.play(rounds)
-    rows = [*graphs.rows(spent, records), *node.measure(rounds), *crew.measure(rounds), *imports.measure(rounds)]
+    played = [programs.play(subject, rounds) for subject in SUBJECTS.values()]
+    watched = [row for each in played for row in programs.rows(each)]
+    rows = [*watched, *node.measure(rounds), *crew.measure(rounds), *imports.measure(rounds)]
     page.show(rows)
     if not asked:
-        page.write(rows, list(graphs.shares(spent)), runs=graphs.RUNS)
+        page.write(rows, {each.subject: list(programs.shares(each)) for each in played}, runs=programs.RUNS)
 
 
 if __name__ == "__main__":

@@ -37,10 +37,11 @@ class Floor:
         self.run_id = "0" * 32
         self.tracer = sdk.tracer_provider.get_tracer("floor")
         self.emit = sdk.logger_provider.get_logger("floor").emit
-        histogram = sdk.meter_provider.get_meter("floor").create_histogram(
-            "flex.node.duration", "s", explicit_bucket_boundaries_advisory=SHORT
-        )
+        meter = sdk.meter_provider.get_meter("floor")
+        histogram = meter.create_histogram("flex.node.duration", "s", explicit_bucket_boundaries_advisory=SHORT)
         self.record = histogram.record
+        self.count_tokens = meter.create_counter("flex.model.tokens", "{token}").add
+        self.handoff: tuple[str, str, Span, int, int] | None = None
 
     def run(self, name: str) -> Span:
         """Start the span of a run and make it current; whoever starts it ends it."""
@@ -89,6 +90,67 @@ class Floor:
             return result
 
         return node
+
+    def policy(self, host: Callable[..., Any], trigger: str) -> Callable[..., Any]:
+        """Return the coroutine method of a guardrail with its span."""
+
+        async def policy(guardrail: Any, *args: Any, **kwargs: Any) -> Any:
+            name = guardrail.get_name()
+            values = {"flex.run.id": self.run_id, "flex.runtime": self.runtime, "flex.policy.trigger": trigger}
+            span = self.tracer.start_span(f"flex.policy {name}", attributes={**values, "flex.policy.id": name})
+            token = attach(set_span_in_context(span))
+            try:
+                result = await host(guardrail, *args, **kwargs)
+                span.set_attribute("flex.outcome", "ok")
+            finally:
+                detach(token)
+                span.end()
+            return result
+
+        return policy
+
+    def use(self, input_tokens: int, output_tokens: int) -> None:
+        """Count what a model used."""
+        self.count_tokens(input_tokens, {"direction": "input", "runtime": self.runtime})
+        self.count_tokens(output_tokens, {"direction": "output", "runtime": self.runtime})
+
+    def hand_over(self, from_agent: str, to_agent: str) -> None:
+        """Start a handoff, which ends when the agent starts that takes over."""
+        started_ns = time.time_ns()
+        values = {"flex.run.id": self.run_id, "flex.runtime": self.runtime}
+        agents = {"yolo.from_agent": from_agent, "yolo.to_agent": to_agent}
+        span = self.tracer.start_span(
+            f"yolo.handoff {to_agent}", attributes={**values, **agents}, start_time=started_ns
+        )
+        self.handoff = from_agent, to_agent, span, started_ns, time.perf_counter_ns()
+
+    def arrive(self, agent: str) -> None:
+        """An agent starts: end the handoff to it, if there is one, and tell of it."""
+        if self.handoff is None or self.handoff[1] != agent:
+            return
+        from_agent, to_agent, span, started_ns, began_ns = self.handoff
+        self.handoff = None
+        ended_ns = started_ns + time.perf_counter_ns() - began_ns
+        self.emit(
+            timestamp=ended_ns,
+            context=set_span_in_context(span),
+            severity_number=SeverityNumber.INFO,
+            severity_text="INFO",
+            body="yolo_handoff",
+            event_name="yolo.handoff",
+            attributes={
+                "flex.event.type": "handoff",
+                "flex.run.id": self.run_id,
+                "flex.correlation.id": self.run_id,
+                "flex.runtime": self.runtime,
+                "yolo.from_agent": from_agent,
+                "yolo.to_agent": to_agent,
+                "flex.outcome": "ok",
+                "flex.duration_ms": (ended_ns - started_ns) // 1000 / 1000,
+            },
+        )
+        span.set_attribute("flex.outcome", "ok")
+        span.end(ended_ns)
 
     def start(self, name: str, node_id: str) -> tuple[Any, Span, int, int]:
         """Start the span and tell of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.measuring import Row
+from tests.benchmarks.subjects import SUBJECTS, Subject
 
 PAGE: Final = Path(__file__).parents[2] / "docs/reference/benchmarks.md"
 RESULTS: Final = PAGE.with_suffix(".json")
@@ -22,12 +23,12 @@ DISTRIBUTIONS: Final = (
     "opentelemetry-sdk",
     "langgraph",
     "langchain",
-    "opentelemetry-instrumentation-langchain",
-    "openinference-instrumentation-langchain",
-    "opentelemetry-instrumentation-genai-langchain",
+    "openai-agents",
+    *sorted({peer.distribution for subject in SUBJECTS.values() for peer in subject.peers}),
 )
 REACHED: Final = {True: "reached", False: "**not reached**", None: ""}
 UNDECIDED: Final = "undecided"
+Shares = Mapping[Subject, Sequence[tuple[str, list[str]]]]
 HEAD: Final = Path(__file__).with_name("method.md").read_text(encoding="utf-8")
 
 
@@ -67,14 +68,14 @@ def _range(row: Row) -> str:
     return f"{row.low:.2f} to {row.high:.2f}"
 
 
-def write(rows: Sequence[Row], shares: Sequence[tuple[str, list[str]]], *, runs: int) -> None:
+def write(rows: Sequence[Row], shares: Shares, *, runs: int) -> None:
     """Write the page and the results."""
     PAGE.write_text("\n".join(_lines(rows, shares, runs)) + "\n", encoding="utf-8")
     results = {"machine": machine(), "rows": [row.as_dict() for row in rows]}
     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _lines(rows: Sequence[Row], shares: Sequence[tuple[str, list[str]]], runs: int) -> Iterator[str]:
+def _lines(rows: Sequence[Row], shares: Shares, runs: int) -> Iterator[str]:
     yield HEAD.format(machine=machine(), runs=runs)
     yield from _goals(rows)
     yield "## Ratios\n"
@@ -84,10 +85,12 @@ def _lines(rows: Sequence[Row], shares: Sequence[tuple[str, list[str]]], runs: i
             ("what", "ratio", "quartiles", "goal", ""), [(r.name, f"{r.ratio:.2f}", _range(r), *_goal(r)) for r in each]
         )
     yield "## Where the time goes\n"
-    yield "Milliseconds that we add to one LangGraph run: differences between variants, so noise shows in them.\n"
-    yield from _table(("on what", "`invoke`", "`ainvoke`"), [(says, *each) for says, each in shares])
+    yield "Milliseconds that we add to one run: differences between variants, so noise shows in them.\n"
+    for subject, parts in shares.items():
+        ways = [f"{subject.says} `{way}`" for way in subject.ways.values()]
+        yield from _table(("on what", *ways), [(says, *times) for says, times in parts])
     yield "## Times\n"
-    yield "The times behind the ratios: of what is named, and of what it is compared with.\n"
+    yield "The times, or the memory, behind the ratios: of what is named, and of what it is compared with.\n"
     yield from _table(("what", "times"), [(f"{row.group}: {row.name}", row.note) for row in rows])
 
 

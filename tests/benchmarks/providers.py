@@ -76,7 +76,8 @@ class Sdk:
     def __init__(self, *, sampler: Sampler = ALWAYS_ON, otlp: bool = False) -> None:
         resource = Resource.create({"service.name": "benchmark"})
         self.tracer_provider = TracerProvider(sampler=sampler, resource=resource, shutdown_on_exit=False)
-        self.tracer_provider.add_span_processor(BatchSpanProcessor(Spans(encode_spans if otlp else None)))
+        self.spans = BatchSpanProcessor(Spans(encode_spans if otlp else None))
+        self.tracer_provider.add_span_processor(self.spans)
         reader = PeriodicExportingMetricReader(Metrics(encode_metrics if otlp else None))
         self.meter_provider = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
         self.logger_provider = LoggerProvider(resource=resource, shutdown_on_exit=False)

@@ -6,6 +6,7 @@ The model answers at once and always the same, so that nothing is measured but L
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from langchain.agents import create_agent
@@ -88,3 +89,17 @@ def build() -> Any:
     graph.add_edge("worker", "editor")
     graph.add_edge("editor", END)
     return graph.compile(name="report")
+
+
+def runs() -> Mapping[str, Callable[[], str | Awaitable[str]]]:
+    """Return the ways to run the program; each run returns ``REPORT``."""
+    graph = build()
+    question: dict[str, Any] = {"messages": []}
+
+    def sync() -> str:
+        return str(graph.invoke(question)["report"])
+
+    async def asynchronous() -> str:
+        return str((await graph.ainvoke(question))["report"])
+
+    return {"sync": sync, "async": asynchronous}

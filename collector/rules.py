@@ -2,10 +2,12 @@
 
 python collector/rules.py            # write collector/k8s/rules.yaml
 python collector/rules.py --check    # fail when it is stale
+python collector/rules.py --of DIR   # print the rules of another folder, as `dashboards.build --limits` writes them
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import textwrap
 from pathlib import Path
@@ -23,9 +25,9 @@ spec:
 {groups}"""
 
 
-def made() -> str:
+def made(folder: Path = RULES) -> str:
     """Return an object for each file of rules, in the order of their names."""
-    files = sorted(RULES.glob("*.yaml"))
+    files = sorted(folder.glob("*.yaml"))
     objects = [OBJECT.format(name=path.stem, groups=_indented(path)) for path in files]
     return HEAD + "---\n".join(objects)
 
@@ -36,14 +38,19 @@ def _indented(path: Path) -> str:
 
 
 def main() -> int:
-    """Write the file, or say whether it is current."""
-    if "--check" not in sys.argv:
+    """Write the file, say whether it is current, or print that of another folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="fail when collector/k8s/rules.yaml is stale")
+    parser.add_argument("--of", type=Path, metavar="DIR", help="print the rules of this folder instead")
+    asked = parser.parse_args()
+    if asked.of:
+        print(made(asked.of), end="")
+    elif not asked.check:
         WRITTEN.write_text(made(), encoding="utf-8")
-        return 0
-    if WRITTEN.exists() and WRITTEN.read_text(encoding="utf-8") == made():
-        return 0
-    print(f"{WRITTEN} is stale: make generate")
-    return 1
+    elif not WRITTEN.exists() or WRITTEN.read_text(encoding="utf-8") != made():
+        print(f"{WRITTEN} is stale: make generate")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

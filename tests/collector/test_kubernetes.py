@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,22 @@ def test_a_collector_has_all_that_its_configuration_reads(rendered: list[dict[st
     assert mounted == one(rendered, "ConfigMap", f"{name}-config")["metadata"]["name"]
 
 
+def test_an_agent_names_its_machine(rendered: list[dict[str, Any]]) -> None:
+    """`host.name` is that of the node, which stands before it among the variables, and not that of the agent's pod."""
+    names = [each["name"] for each in collector(one(rendered, "DaemonSet", "agent"))["env"]]
+    values = {each["name"]: each.get("value") for each in collector(one(rendered, "DaemonSet", "agent"))["env"]}
+    detection = yaml.safe_load((CONFIGS / "kubernetes.yaml").read_text())["processors"]["resource_detection"]
+    assert values["OTEL_RESOURCE_ATTRIBUTES"] == "host.name=$(OTELCOL_NODE)"
+    assert names.index("OTELCOL_NODE") < names.index("OTEL_RESOURCE_ATTRIBUTES")
+    assert detection == {"detectors": ["env"]}
+
+
+def test_an_agent_may_run_in_any_namespace(rendered: list[dict[str, Any]]) -> None:
+    """Its priority is a class of its own: those of the system are not allowed everywhere."""
+    pod = one(rendered, "DaemonSet", "agent")["spec"]["template"]["spec"]
+    assert pod["priorityClassName"] == one(rendered, "PriorityClass", "otel-agents")["metadata"]["name"]
+
+
 def test_gateways_keep_their_disks(rendered: list[dict[str, Any]]) -> None:
     """A gateway has a disk of its own that outlives it, and nothing scales gateways by itself."""
     gateway = one(rendered, "StatefulSet", "gateway")["spec"]
@@ -131,6 +148,15 @@ def test_what_points_to_another_object_finds_it(rendered: list[dict[str, Any]]) 
         each for each in collector(one(rendered, "DaemonSet", "agent"))["env"] if each["name"] == "OTELCOL_GATEWAY"
     )
     assert gateway["value"] == "gateway.telemetry.svc.cluster.local"
+
+
+def test_rules_of_ones_own_are_wrapped(tmp_path: Path) -> None:
+    """Rules that were written under other limits become objects of the operator as ours do."""
+    for path in (ROOT / "dashboards" / "rules").glob("*.yaml"):
+        (tmp_path / path.name).write_text(path.read_text().replace("> 9000", "> 180000"))
+    command = [sys.executable, str(CONFIGS / "rules.py"), "--of", str(tmp_path)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said == (CONFIGS / "k8s" / "rules.yaml").read_text().replace("> 9000", "> 180000")
 
 
 def test_rules_are_current() -> None:

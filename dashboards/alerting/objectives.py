@@ -139,6 +139,10 @@ def _alert(objective: Objective, burn: Burn, limits: Limits) -> Alert:
     parts = [f"{ERRORS[window].name}{own} > {most:g}" for window in (burn.long, burn.short)]
     if objective.valid is not None:
         parts.append(f"{EVENTS[burn.long].name}{own} >= {limits.events}")
+    elif burn.severity == "critical":
+        # One late question is for the morning.
+        waiting = RULES.now(m.HITL_PENDING, FLEX_RUNTIME, how="max")
+        parts.append(f"on ({', '.join(waiting.labels)}) {waiting} > {limits.pending}")
     return Alert(
         objective.alert,
         burn.severity,

@@ -7,14 +7,14 @@ from typing import Final
 from dashboards.foreign import ACCEPTED
 from dashboards.limits import Limits
 from dashboards.model import Alert, Group, Recording
-from dashboards.queries import INSTANCE, RULES, Reader
+from dashboards.queries import INSTANCE, RULES, Query, Reader
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import metrics as m
 from otel_agents.semconv.export import prometheus_name
 from otel_agents.semconv.model import Metric
 
 FILE: Final = "runs"
-EVERYWHERE: Final = Reader(window="10m")  # the Collector has another job than those who send to it
+EVERYWHERE: Final = Reader()  # the Collector has another job than those who send to it
 
 RUN_MEAN: Final = Metric(
     "job_runtime:flex_run_duration_seconds:mean1h", "gauge", "s", "Average duration of a run segment.",
@@ -34,7 +34,10 @@ def groups(limits: Limits) -> tuple[Group, ...]:
 def _silence(limits: Limits) -> tuple[Alert, ...]:
     quiet = RULES.now(m.RUN_LAST_PROGRESS_AGE, INSTANCE, a.FLEX_RUNTIME, how="max")
     active = prometheus_name(m.RUN_ACTIVE)
-    arriving = " + ".join(str(EVERYWHERE.rate(ACCEPTED[signal])) for signal in ("spans", "log_records"))
+    # What ended a node or changed a state was told by a span or a log record. A run in one long node is told by none.
+    done = " + ".join(_or_none(EVERYWHERE.increase(each, span="10m")) for each in (m.NODE_DURATION, m.RUN_TRANSITIONS))
+    arriving = " + ".join(_or_none(EVERYWHERE.added(ACCEPTED[each], span="10m")) for each in ("spans", "log_records"))
+    there = f'max(up{{job="{limits.collector_job}"}}) == 1'
     return (
         Alert(
             "StuckRuns", "critical",
@@ -54,12 +57,18 @@ def _silence(limits: Limits) -> tuple[Alert, ...]:
         ),
         Alert(
             "NoTelemetryWhileRunsActive", "critical",
-            f"{EVERYWHERE.now(m.RUN_ACTIVE)} > 0 and {arriving} == 0",
+            f"{done} > 0 and {arriving} == 0 and {there}",
             "Runs are active, and nothing arrives at the Collector",
-            "{{ $value }} runs are active, and for 10 minutes the Collector got neither a span nor a log record.",
+            "Runs did {{ $value | humanize }} things in 10 minutes, and the Collector got neither a span nor a log "
+            "record of them.",
             "collector", "5m",
         ),
     )  # fmt: skip
+
+
+def _or_none(query: Query) -> str:
+    """Return a sum that is 0 as long as there is no series: a Collector that never got anything has none."""
+    return f"({query} or vector(0))"
 
 
 def _humans(limits: Limits) -> tuple[Alert, ...]:

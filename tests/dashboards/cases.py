@@ -48,6 +48,8 @@ BLOCKS = f'yolo_safety_blocks_total{{{TEAM},agent="coder"}}'
 RETRIES = f'flex_node_retries_total{{{TEAM},capability="search",runtime="flex"}}'
 DONE = f'flex_node_duration_seconds_count{{{TEAM},capability="search",kind="tool",outcome="ok",runtime="flex"}}'
 QUIET = f'flex_run_last_progress_age_seconds{{{TEAM},runtime="flex"}}'
+STARTED = f'flex_run_transitions_total{{{TEAM},state="start",runtime="flex"}}'
+UP = f"up{{{COLLECTOR}}}"
 ACTIVE = f'flex_run_active{{{TEAM},runtime="flex"}}'
 SPANS = f'otelcol_receiver_accepted_spans_total{{{COLLECTOR},receiver="otlp",transport="grpc"}}'
 RECORDS = f'otelcol_receiver_accepted_log_records_total{{{COLLECTOR},receiver="otlp",transport="grpc"}}'
@@ -166,13 +168,24 @@ RUNS = [
     Case("stopped when all was done", "RunsLostFromView", {ACTIVE: "2x3 0 stale"}, "8m"),
     Case("there", "RunsLostFromView", {ACTIVE: "2x20"}, "8m"),
     Case(
-        "nothing arrives", "NoTelemetryWhileRunsActive", {ACTIVE: "1x40", SPANS: "100x40", RECORDS: "100x40"}, "20m",
-        [Fires({}, "1 runs are active, and for 10 minutes the Collector got neither a span nor a log record.")],
+        "nothing arrives any more", "NoTelemetryWhileRunsActive",
+        {STARTED: "0+1x40", DONE: "0+2x40", UP: "1x40", SPANS: "100x40", RECORDS: "100x40"}, "20m",
+        [Fires({}, "Runs did 30 things in 10 minutes, and the Collector got neither a span nor a log record of them.")],
         "Runs are active, and nothing arrives at the Collector",
     ),
-    Case("records arrive", "NoTelemetryWhileRunsActive", {ACTIVE: "1x40", SPANS: "100x40", RECORDS: "100+1x40"}, "20m"),
-    Case("nothing runs", "NoTelemetryWhileRunsActive", {ACTIVE: "0x40", SPANS: "100x40", RECORDS: "100x40"}, "20m"),
-    Case("there is no Collector", "NoTelemetryWhileRunsActive", {ACTIVE: "1x40"}, "20m"),
+    Case(
+        "nothing ever arrived", "NoTelemetryWhileRunsActive", {STARTED: "0+1x40", UP: "1x40"}, "20m",
+        [Fires({}, "Runs did 10 things in 10 minutes, and the Collector got neither a span nor a log record of them.")],
+        "Runs are active, and nothing arrives at the Collector",
+    ),
+    Case("records arrive", "NoTelemetryWhileRunsActive",
+         {STARTED: "0+1x40", UP: "1x40", SPANS: "100x40", RECORDS: "100+1x40"}, "20m"),
+    Case("a single run, all of it at once", "NoTelemetryWhileRunsActive",
+         {STARTED: "0x9 1x20", UP: "1x30", SPANS: "_x9 45x20", RECORDS: "_x9 60x20"}, "18m"),
+    Case("a run in one long node", "NoTelemetryWhileRunsActive",
+         {ACTIVE: "0x9 1x40", STARTED: "0x9 1x40", UP: "1x50", SPANS: "100x50", RECORDS: "100x8 102x41"}, "40m"),
+    Case("nothing runs", "NoTelemetryWhileRunsActive", {STARTED: "7x40", UP: "1x40", SPANS: "100x40"}, "20m"),
+    Case("there is no Collector", "NoTelemetryWhileRunsActive", {STARTED: "0+1x40", DONE: "0+1x40"}, "20m"),
     Case(
         "one more each minute, seen by two processes", "HitlQueueGrowing", {PENDING: "0+1x60", PENDING_B: "0+1x60"},
         "50m",
@@ -228,7 +241,10 @@ OBJECTIVES = [
     Case("pauses do not hide failures", "RunSuccessBudgetBurn",
          _runs("0+1x90", "0+4x90", awaiting_hitl="0+900x90", cancelled="0+900x90"), "70m",
          _success("80%", *ALL), FAILING),
-    Case("a question waits for days", "HitlAnswerBudgetBurn", {OLDEST: "20000+60x130"}, "125m",
+    Case("a question waits for days", "HitlAnswerBudgetBurn", {OLDEST: "20000+60x130", PENDING: "1x130"}, "125m",
+         _burns("100%", "of the time the oldest question of flex in team was late", "hitl_answer", "1d", "3d"),
+         "Questions of flex wait too long"),
+    Case("many questions wait for days", "HitlAnswerBudgetBurn", {OLDEST: "20000+60x130", PENDING: "6x130"}, "125m",
          _burns("100%", "of the time the oldest question of flex in team was late", "hitl_answer", *ALL),
          "Questions of flex wait too long"),
     Case("answered within an hour", "HitlAnswerBudgetBurn", {OLDEST: "0+60x60 0+60x60"}, "110m"),

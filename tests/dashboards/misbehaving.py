@@ -1,4 +1,4 @@
-"""A program in which all goes wrong, or nothing: `python misbehaving.py bad` or `quiet`; "stall" ends its work.
+"""A program in which all goes wrong, or nothing: `python misbehaving.py bad` or `quiet`; a line silences it.
 
 It speaks through the manual API, as an orchestrator of a user's own would, and has a real team hand over. It stays
 alive until it is ended.
@@ -11,7 +11,14 @@ import contextlib
 import itertools
 import sys
 import threading
+import time
 from collections.abc import Callable
+from typing import cast
+
+from opentelemetry._logs import get_logger_provider
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import get_tracer_provider
 
 import otel_agents
 from otel_agents import guard, record
@@ -110,22 +117,26 @@ TO_AND_FRO, ONCE = team(4), team(1)
 WORK: dict[str, tuple[Callable[[], None], Callable[[int], None]]] = {"bad": (once, bad), "quiet": (lambda: None, quiet)}
 
 
+def silence() -> None:
+    """Send neither spans nor log records any more, as with an exporter that is broken; metrics go on."""
+    cast("TracerProvider", get_tracer_provider()).shutdown()
+    cast("LoggerProvider", get_logger_provider()).shutdown()
+
+
 def main() -> None:
-    """Work until a line comes, and stay alive until there is nothing more to read."""
+    """Work, in silence from the first line on, until there is nothing more to read."""
     before, tick = WORK[sys.argv[1]]
-    stalled = threading.Event()
 
     def work() -> None:
         before()
         for number in itertools.count():
-            if stalled.wait(TICK_S):
-                return
+            time.sleep(TICK_S)
             tick(number)
 
     threading.Thread(target=work, daemon=True).start()
     print("ready", flush=True)  # noqa: T201
     sys.stdin.readline()
-    stalled.set()
+    silence()
     sys.stdin.read()
 
 

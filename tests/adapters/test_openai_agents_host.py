@@ -241,7 +241,7 @@ def test_models_of_users_are_watched_like_any_other(seen: Telemetry) -> None:
 
 
 def test_nothing_is_imported_for_the_adapter() -> None:
-    """Applying the adapter imports neither the SDK nor OpenTelemetry; importing the SDK puts every row in force."""
+    """Applying the adapter imports neither the SDK nor OpenTelemetry; importing the SDK, with MCP, puts all in force."""
     program = """
 import sys
 from otel_agents.adapters.openai_agents import ADAPTER
@@ -249,7 +249,7 @@ from otel_agents.patching.apply import apply
 applied = apply(ADAPTER)
 loaded = {name.partition(".")[0] for name in sys.modules}
 print(sorted(loaded & {"agents", "openai", "opentelemetry"}))
-import agents
+import agents, agents.mcp.server
 print({state.state for state in applied.states()})
 """
     output = subprocess.run(

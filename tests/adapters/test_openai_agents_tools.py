@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from typing import Any
 
 import pytest
@@ -90,6 +91,55 @@ def test_a_tool_that_takes_too_long_is_a_failure(way: str, behavior: Any, seen: 
 
     assert tools(seen) == ["node slow (tool): error"]
     assert node_errors(seen)[0] == ("slow", "agents.exceptions.ToolTimeoutError")
+
+
+@EVERY_WAY
+def test_a_tool_that_is_cancelled_by_itself_is_cancelled(way: str, seen: Telemetry) -> None:
+    """The model is told, the run goes on, and nothing failed."""
+
+    @function_tool
+    async def stops() -> str:
+        """Stop."""
+        raise asyncio.CancelledError
+
+    assert WAYS[way](agent("a", call("stops"), "done", tools=[stops])).final_output == "done"
+
+    assert tools(seen) == ["node stops (tool): cancelled"]
+    assert seen.tree()[0] == "run a: ok"
+    assert node_errors(seen) == []
+
+
+MCP_SERVER = """
+import json, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    params = asked.get("params") or {}
+    answers = {
+        "initialize": {"protocolVersion": params.get("protocolVersion"), "capabilities": {"tools": {}},
+                       "serverInfo": {"name": "s", "version": "1"}},
+        "tools/list": {"tools": [{"name": "look", "inputSchema": {"type": "object"}}]},
+        "tools/call": {"content": [{"type": "text", "text": "x"}], "isError": "broken" in params.get("arguments", {})},
+    }
+    if "id" in asked:
+        known = asked["method"] in answers
+        answer = {"result": answers[asked["method"]]} if known else {"error": {"code": -32601, "message": "no"}}
+        print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], **answer}), flush=True)
+"""
+
+
+def test_a_call_that_an_mcp_server_answers_with_an_error_is_a_failure(seen: Telemetry) -> None:
+    """Nothing is raised: the answer says so, and the run goes on."""
+    from agents.mcp import MCPServerStdio
+
+    async def run() -> Any:
+        async with MCPServerStdio({"command": sys.executable, "args": ["-c", MCP_SERVER]}) as server:
+            team = agent("a", call("look", "c1"), call("look", "c2", broken=1), "done", mcp_servers=[server])
+            return await Runner.run(team, "hi")
+
+    assert asyncio.run(run()).final_output == "done"
+    assert tools(seen) == ["node look (tool): ok", "node look (tool): error"]
+    assert node_errors(seen) == [("look", "tool_error")]
+    assert seen.tree()[0] == "run a: ok"
 
 
 @EVERY_WAY

@@ -104,6 +104,21 @@ PATCHES: Final = (
         after=tools.after_failure,
     ),
     Patch(
+        "agents.run_internal.tool_execution:maybe_invoke_function_tool_failure_error_function",
+        why="The same for a tool that was cancelled by itself; patched where the SDK looks it up then.",
+        after=tools.after_failure,
+    ),
+    Patch(
+        "agents.mcp.server:_MCPServerWithClientSession.call_tool",
+        why="An MCP server says in its answer that a call failed; nothing is raised.",
+        after=tools.after_mcp,
+    ),
+    Patch(
+        "agents.mcp.server:MCPServerStreamableHttp.call_tool",
+        why="The same for the one kind of server that calls tools in its own way.",
+        after=tools.after_mcp,
+    ),
+    Patch(
         "agents.exceptions:ToolTimeoutError.__init__",
         why="A tool that takes too long is told to the model in a message; this is not always raised.",
         after=tools.after_timeout,

@@ -25,13 +25,14 @@ WATCHED: Final = Start(is_tap=True)
 class Frame:
     """What is known of a model call or a tool, from its start to its end.
 
-    ``attempt`` counts the tries. ``error`` is what was raised and became a message for the model. ``is_waiting``: a
-    human is asked inside. ``is_refused``: a human said no.
+    ``attempt`` counts the tries. ``error`` is what was raised and became a message for the model. ``is_failed``: the
+    tool itself says so. ``is_waiting``: a human is asked inside. ``is_refused``: a human said no.
     """
 
     id: str = ""
     attempt: int = 1
     error: BaseException | None = None
+    is_failed: bool = False
     is_waiting: bool = False
     is_refused: bool = False
 

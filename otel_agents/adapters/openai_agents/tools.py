@@ -10,13 +10,15 @@ from typing import Any, Final
 from otel_agents.adapters.openai_agents import frames as f
 from otel_agents.adapters.openai_agents.frames import Frame
 from otel_agents.adapters.openai_agents.models import tell_invalid
-from otel_agents.operation import CANCELLED, ERROR, OK, PAUSED, Operation
+from otel_agents.operation import CANCELLED, ERROR, OK, PAUSED, Operation, outcome_of
 from otel_agents.patching.table import Call, Start
 from otel_agents.patching.watch import is_one_of
 from otel_agents.recorder import RECORDER
+from otel_agents.semconv.gen_ai import ERROR_TYPE
 
 TOOL: Final = "tool"
 FAILED: Final = "failed"
+TOOL_ERROR: Final = "tool_error"  # OpenTelemetry's word for a call that an MCP server answers with an error
 
 
 def before_function(call: Call) -> Start | None:
@@ -57,7 +59,11 @@ def after_tool(operation: Operation, call: Call, result: object) -> str:
     if frame.is_refused:
         return CANCELLED
     if error is not None:
-        RECORDER.end(operation, error, ERROR)  # here, since for the host nothing was raised
+        outcome = outcome_of(error)
+        RECORDER.end(operation, error, outcome)  # here, since for the host nothing was raised
+        return outcome
+    if frame.is_failed:
+        RECORDER.set(operation, {ERROR_TYPE: TOOL_ERROR})
         return ERROR
     return OK
 
@@ -85,6 +91,13 @@ def after_failure(_: None, call: Call, message: object) -> None:
     error = operation.memory.error = call.argument("error")
     if is_one_of(error, (f.MODEL_BEHAVIOR,)) and not operation.saw(error):
         tell_invalid("input", error, is_retried=True)
+
+
+def after_mcp(_: None, call: Call, result: Any) -> None:
+    """An MCP server answered; a call that failed there is an answer like any other, and a message for the model."""
+    frame = f.frame_around(f.inside())
+    if frame is not None and any(getattr(result, name, False) for name in ("is_error", "isError")):
+        frame.is_failed = True
 
 
 def after_timeout(_: None, call: Call, result: object) -> None:

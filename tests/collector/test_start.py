@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.collector.backends import backend
 from tests.collector.certificates import certify
 from tests.collector.collectors import Collector, collecting, command, free_port, read, refusal
 from tests.collector.ledger import Ledger
@@ -20,6 +21,12 @@ from tests.collector.tiers import over_otlp, to
 pytestmark = pytest.mark.proof
 
 WARNING = re.compile(r"deprecated|\t(warn|error)\t")  # gRPC's own are about the gateway, which is not there
+# Without the API of a cluster, and straight to a backend.
+APART = """
+processors: {k8s_attributes: {passthrough: true}}
+exporters: {otlp_http: {endpoint: "${env:TO}"}}
+service: {pipelines: {logs: {exporters: [otlp_http]}}}
+"""
 SHIPPED = [
     ("standalone.yaml",),
     ("standalone.yaml", "content.yaml"),
@@ -67,11 +74,18 @@ def test_a_configuration_is_valid_and_starts(tmp_path: Path, configs: tuple[str,
     assert [line for line in collector.log if WARNING.search(line) and "grpc_log" not in line] == []
 
 
-def test_what_kubernetes_adds_is_valid(tmp_path: Path) -> None:
-    """The agent's addition for Kubernetes validates; to start, it needs the API of a cluster."""
-    (tmp_path / "data").mkdir()
-    collector = Collector(tmp_path / "data", "agent.yaml", "kubernetes.yaml", **surroundings(tmp_path))
-    assert validate(collector, "agent.yaml", "kubernetes.yaml").returncode == 0
+def test_what_kubernetes_adds_is_valid_and_starts(tmp_path: Path) -> None:
+    """With the agent's addition for Kubernetes it starts, warns of nothing, and names the machine that it is told."""
+    apart = tmp_path / "apart.yaml"
+    apart.write_text(APART)
+    configs = ("agent.yaml", "kubernetes.yaml", str(apart))
+    environ = surroundings(tmp_path) | {"OTEL_RESOURCE_ATTRIBUTES": "host.name=node-1"}
+    with backend() as end, collecting(tmp_path / "data", *configs, **environ, TO=end.endpoint) as collector:
+        assert validate(collector, "agent.yaml", "kubernetes.yaml").returncode == 0
+        assert Ledger(collector.http, "logs").send() == 200
+        end.wait(lambda one: len(one.logs) == 10)
+    assert [line for line in collector.log if WARNING.search(line) and "grpc_log" not in line] == []
+    assert {of["host.name"] for of in end.resources} == {"node-1"}
 
 
 @pytest.mark.parametrize(

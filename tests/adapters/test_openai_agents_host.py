@@ -241,7 +241,7 @@ def test_models_of_users_are_watched_like_any_other(seen: Telemetry) -> None:
 
 
 def test_nothing_is_imported_for_the_adapter() -> None:
-    """Applying the adapter imports neither the SDK nor OpenTelemetry; importing the SDK, with MCP, puts all in force."""
+    """Applying the adapter imports neither the SDK nor OpenTelemetry; importing the SDK puts it in force."""
     program = """
 import sys
 from otel_agents.adapters.openai_agents import ADAPTER

@@ -23,6 +23,9 @@ TAG: Final = "otel-agents"
 METRICS: Final = cm.DataSourceRef(type_val="prometheus", uid="${datasource}")
 LOGS: Final = cm.DataSourceRef(type_val="loki", uid="${logs}")
 ALL: Final = dm.VariableOption(selected=True, text=["All"], value=["$__all"])
+WIDE: Final = 12  # columns of the grid from which on a legend has room beside the lines
+NUMBER: Final = 90  # pixels of a column of numbers, so that names have the rest
+NARROWEST: Final = 60  # pixels of a column: Grafana's own 150 cut off the last one
 HEIGHTS: Final = {"stat": 4, "series": 8, "table": 8, "graph": 8, "logs": 8}
 
 # Grafana's word for a unit of OpenTelemetry; a unit in braces is a number of things.
@@ -77,8 +80,9 @@ def _dashboard(board: Board) -> d.Dashboard:
     number = 0
     for row in board.rows:
         made.with_row(d.Row(row.title).id(number := number + 1))
+        height = max(HEIGHTS[panel.kind] for panel in row.panels)
         for panel in row.panels:
-            made.with_panel(_panel(panel).id(number := number + 1))
+            made.with_panel(_panel(panel).height(height).id(number := number + 1))
     return made
 
 
@@ -123,14 +127,14 @@ def _choice(name: str, title: str) -> d.QueryVariable:
 
 def _panel(panel: Panel) -> Any:
     made = MAKERS[panel.kind](panel)
-    made.title(panel.title).description(panel.description).span(panel.width).height(HEIGHTS[panel.kind])
+    made.title(panel.title).description(panel.description).span(panel.width)
     made.no_value(panel.empty).datasource(LOGS if panel.kind == "logs" else METRICS)
     if panel.unit:
         made.unit(unit(panel.unit))
     if panel.board:
         url = f"/d/{TAG}-{panel.board}?${{__url_time_range}}&${{__all_variables}}"
         made.links([d.DashboardLink("More").type(dm.DashboardLinkType.LINK).url(url)])
-    if panel.limits:
+    if panel.limits or panel.kind == "stat":  # else Grafana paints every number from 80 on red
         made.thresholds(_thresholds(panel))
     for number, line in enumerate(panel.lines):
         made.with_target(_target(panel, line, chr(ord("A") + number)))
@@ -149,16 +153,11 @@ def _series(panel: Panel) -> timeseries.Panel:
         .fill_opacity(10)
         .show_points(cm.VisibilityMode.AUTO)
         .span_nulls(False)
-        .min(0)
-        .legend(
-            c.VizLegendOptions()
-            .display_mode(cm.LegendDisplayMode.TABLE)
-            .placement(cm.LegendPlacement.BOTTOM)
-            .show_legend(True)
-            .calcs(["lastNotNull", "max"])
-        )
+        .legend(_legend(panel))
         .tooltip(c.VizTooltipOptions().mode(cm.TooltipDisplayMode.MULTI).sort(cm.SortOrder.DESCENDING))
     )
+    if panel.lowest is not None:
+        made.min(panel.lowest)
     if panel.highest is not None:
         made.max(panel.highest)
     if panel.limits:
@@ -166,6 +165,15 @@ def _series(panel: Panel) -> timeseries.Panel:
     if panel.stacked:
         made.stacking(c.StackingConfig().mode(cm.StackingMode.NORMAL))
     return made
+
+
+def _legend(panel: Panel) -> c.VizLegendOptions:
+    """Return a legend that shows as many lines as possible: beside them with values, or below them as names only."""
+    made = c.VizLegendOptions().show_legend(True)
+    if panel.width < WIDE:
+        return made.display_mode(cm.LegendDisplayMode.LIST).placement(cm.LegendPlacement.BOTTOM)
+    shown = made.display_mode(cm.LegendDisplayMode.TABLE).placement(cm.LegendPlacement.RIGHT)
+    return shown.calcs(["lastNotNull", "max"])
 
 
 def _stat(panel: Panel) -> stat.Panel:
@@ -178,16 +186,18 @@ def _table(panel: Panel) -> table.Panel:
     names = {f"Value #{letter}": line.name for letter, line in zip(letters, panel.lines, strict=True)}
     first = panel.lines[0].name
     tidy = {"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": {"Value": first, **names}}
-    made = table.Panel().sort_by([c.TableSortByFieldState().display_name(first).desc(True)])
+    made = table.Panel().min_width(NARROWEST).sort_by([c.TableSortByFieldState().display_name(first).desc(True)])
+    query = panel.lines[0].query
+    if isinstance(query, Query) and query.labels:
+        for name in names.values():
+            made.override_by_name(name, [dm.DynamicConfigValue(id_val="custom.width", value=NUMBER)])
     if len(panel.lines) > 1:
         made.with_transformation(dm.DataTransformerConfig(id_val="merge", options={}))
     return made.with_transformation(dm.DataTransformerConfig(id_val="organize", options=tidy))
 
 
 def _graph(panel: Panel) -> nodegraph.Panel:
-    """Return a node graph, which takes the number at a node and at an edge from a field `mainstat`."""
-    renamed = {"regex": "Value.*", "renamePattern": "mainstat"}
-    return nodegraph.Panel().with_transformation(dm.DataTransformerConfig(id_val="renameByRegex", options=renamed))
+    return nodegraph.Panel()
 
 
 def _logs(panel: Panel) -> logs.Panel:
@@ -218,8 +228,8 @@ def _target(panel: Panel, line: Line, letter: str) -> Any:
         form = pm.PromQueryFormat.TABLE if tabular else pm.PromQueryFormat.TIME_SERIES
         made.instant().format(form)
         return made.ref_id(line.name) if panel.kind == "graph" else made
-    return made.range().legend_format(line.name or _legend(line.query)).exemplar(line.query.has_exemplars)
+    return made.range().legend_format(line.name or _name(line.query)).exemplar(line.query.has_exemplars)
 
 
-def _legend(query: Query) -> str:
+def _name(query: Query) -> str:
     return " ".join(f"{{{{{name}}}}}" for name in query.labels) or "all"

@@ -38,6 +38,7 @@ class Panel:
     limits: tuple[tuple[float, str], ...] = ()
     board: str = ""
     stacked: bool = False
+    lowest: float | None = 0.0
     highest: float | None = None
 
     @property

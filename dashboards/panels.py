@@ -39,11 +39,12 @@ def series(
     limits: Bounds = (),
     board: str = "",
     stacked: bool = False,
+    lowest: float | None = 0.0,
     highest: float | None = None,
 ) -> Panel:
     """Return a panel of values over time."""
     return Panel(
-        "series", title, description, _lines(shown), empty, width, limits, board, stacked, highest
+        "series", title, description, _lines(shown), empty, width, limits, board, stacked, lowest, highest
     )  # fmt: skip
 
 
@@ -60,7 +61,10 @@ def table(title: str, description: str, *shown: Shown, empty: str, width: int = 
 
 
 def graph(title: str, description: str, nodes: Query, edges: Query, *, empty: str, width: int = 12) -> Panel:
-    """Return a graph of nodes and edges: the first has the label `id`, the second `id`, `source`, `target`."""
+    """Return a graph: nodes have the labels `id` and `title`, edges `id`, `source`, `target`, and both `mainstat`.
+
+    That is the number which is shown, as text: Grafana looks for a field of that name, which a value never has.
+    """
     return Panel("graph", title, description, (Line(nodes, "nodes"), Line(edges, "edges")), empty, width)
 
 

@@ -53,12 +53,16 @@ class Query:
         return self.text
 
     def of(self, whole: Query) -> Query:
-        """Return the share of a whole."""
-        return Query(f"{self} / {whole}", SHARE, self.labels)
+        """Return the share of a whole; where there is none, there is no share, instead of a NaN."""
+        return Query(f"{self} / ({whole} > 0)", SHARE, self.labels)
 
     def per(self, other: Query, unit: str) -> Query:
-        """Return how much there is for each of another."""
-        return Query(f"{self} / {other}", unit, self.labels)
+        """Return how much there is for each of another, where there is another."""
+        return Query(f"{self} / ({other} > 0)", unit, self.labels)
+
+    def or_none(self, whole: Query) -> Query:
+        """Return 0 where there is a whole and nothing of this: a counter of failures is born with the first."""
+        return replace(self, text=f"{self} or 0 * {whole}")
 
     def top(self, count: int) -> Query:
         """Return the highest series only."""
@@ -133,12 +137,12 @@ class Reader:
         return Query(text, "{measurement}" if part else metric.unit, kept)
 
     def mean(self, metric: Metric, *names: str, where: Where = ANY, window: str = "") -> Query:
-        """Return the mean of what a histogram measured."""
+        """Return the mean of what a histogram measured, where it measured anything."""
         kept, back = self.by(metric, names), window or self.window
         total, count = (
             _together("sum", kept, f"rate({self.select(metric, where, part)}[{back}])") for part in ("sum", "count")
         )
-        return Query(f"{total} / {count}", metric.unit, kept)
+        return Query(f"{total} / ({count} > 0)", metric.unit, kept)
 
     def quantile(self, level: float, metric: Metric, *names: str, where: Where = ANY, window: str = "") -> Query:
         """Return a quantile of what a histogram measured, computed from its buckets."""

@@ -30,7 +30,7 @@ from dashboards.foreign import (
 from dashboards.limits import Limits
 from dashboards.model import Board, Line, Panel, Row
 from dashboards.panels import fails, series, stat, table, warns
-from dashboards.queries import BOARD, INSTANCE, Query, Reader
+from dashboards.queries import BOARD, INSTANCE, Reader
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import metrics as m
 from otel_agents.semconv.model import Metric
@@ -68,22 +68,17 @@ def _ourselves() -> Row:
     )  # fmt: skip
 
 
-def _sum(metrics: Mapping[Signal, Metric], signal: Signal) -> Query:
-    return COLLECTOR.added(metrics[signal])
-
-
 def _account() -> Row:
     def account(signal: Signal) -> Panel:
         what = signal.replace("_", " ").capitalize()
-        columns = (
-            ("accepted", ACCEPTED), ("sent", SENT), ("pushed back", REFUSED),
-            ("no room in queue", ENQUEUE_FAILED), ("given up", SEND_FAILED),
-        )  # fmt: skip
+        accepted = COLLECTOR.added(ACCEPTED[signal])
+        others = (("sent", SENT), ("refused", REFUSED), ("no room", ENQUEUE_FAILED), ("given up", SEND_FAILED))
         return table(
             f"{what} in this time",
-            "All Collectors together. What was pushed back is not lost while the sender tries again, what was given up "
+            "All Collectors together. What was refused is not lost while the sender tries again, what was given up "
             "is. With two tiers or two backends an item counts once for each.",
-            *(Line(_sum(metrics, signal), name) for name, metrics in columns),
+            Line(accepted, "accepted"),
+            *(Line(COLLECTOR.added(metrics[signal]).or_none(accepted), name) for name, metrics in others),
             empty="no Collector is scraped", width=8,
         )  # fmt: skip
 

@@ -46,12 +46,13 @@ def _sums() -> Row:
 
 def _each() -> Row:
     name = a.FLEX_CAPABILITY_ID
+    done = BOARD.added(m.NODE_DURATION, name, a.FLEX_NODE_KIND)
+    failed = BOARD.added(m.NODE_DURATION, name, a.FLEX_NODE_KIND, where=FAILED)
     return Row(
         "Each capability",
         (
             table("Capabilities in this time", "A row for each capability and kind.",
-                  Line(BOARD.added(m.NODE_DURATION, name, a.FLEX_NODE_KIND), "executions"),
-                  Line(BOARD.added(m.NODE_DURATION, name, a.FLEX_NODE_KIND, where=FAILED), "failed"),
+                  Line(done, "executions"), Line(failed.or_none(done), "failed"),
                   empty="no node ended", width=24),
             series(f"The {MOST} most used", "Executions a second.",
                    BOARD.rate(m.NODE_DURATION, name).top(MOST), empty="no node ended"),

@@ -79,14 +79,15 @@ def _promises(limits: Limits) -> Row:
                 "what the "
                 "objective allows in the long run.",
                 _objective(ERRORS["1h"].name, "max", "slo, runtime"),
-                empty="load the recording rules of objectives.yaml", width=8, limits=fails(1 - limits.objective),
+                empty="nothing ended, or objectives.yaml is not loaded", width=8, limits=fails(1 - limits.objective),
                 highest=1,
             ),
             series(
                 "Error budget left, of 30 days",
                 "What may still fail before the objective is missed; below 0 it is missed.",
                 _objective(BUDGET.name, "min", "slo, runtime"),
-                empty="load the recording rules of objectives.yaml", width=8, highest=1,
+                empty="nothing ended, or objectives.yaml is not loaded", width=8, lowest=None,
+                highest=1,
             ),
             table(
                 "Alerts that fire", "By name and severity. Watchdog always fires: it proves that alerts work.",

@@ -45,8 +45,8 @@ def _overview(limits: Limits) -> Row:
             table("Who does what", "What each living agent does: 1 in the column of its status.",
                   Line(Query(f"{status} == 1", status.unit, status.labels), "now"), empty="no agent is known", width=8),
             series("Errors for each step", "Of all agents, for each step of one; recorded.",
-                   _recorded(ERROR_SHARE.name, ERROR_SHARE.unit), empty="load the recording rules of agents.yaml",
-                   width=8),
+                   _recorded(ERROR_SHARE.name, ERROR_SHARE.unit),
+                   empty="nothing happened, or agents.yaml is not loaded", width=8),
             table("Errors in this time", "By agent and severity; the first one counts.",
                   Line(BOARD.added(m.ERRORS, a.YOLO_AGENT, a.YOLO_ERROR_SEVERITY), "errors"),
                   empty="no agent failed", width=8),
@@ -81,18 +81,24 @@ def _who_to_whom() -> Panel:
     named = (
         f'label_replace(label_replace({edges}, "source", "$1", "{giver}", "(.+)"), "target", "$1", "{taker}", "(.+)")'
     )
-    joined = f'sum by (id, source, target) (label_join({named}, "id", "->", "{giver}", "{taker}"))'
+    joined = f'label_join({named}, "id", "->", "{giver}", "{taker}")'
     taken, given = (
         f'sum by (id, title) (label_replace(label_replace({edges}, "id", "$1", "{each}", "(.+)"), '
         f'"title", "$1", "{each}", "(.+)"))'
         for each in (taker, giver)
     )
     # Who only gives took nothing, and is a node all the same.
-    nodes = Query(f"{taken} or 0 * {given}", edges.unit, ("id", "title"))
+    nodes = _numbered(f"{taken} or 0 * {given}", edges.unit, "id", "title")
     return graph(
         "Who hands to whom", "Agents, and how often work went from one to the other in this time.",
-        nodes, Query(joined, edges.unit, ("id", "source", "target")), empty="nothing was handed over",
+        nodes, _numbered(joined, edges.unit, "id", "source", "target"), empty="nothing was handed over",
     )  # fmt: skip
+
+
+def _numbered(counted: str, unit: str, *labels: str) -> Query:
+    """Return a query with its values as a label, since that is where the graph shows them."""
+    text = f'count_values by ({", ".join(labels)}) ("mainstat", round({counted}))'
+    return Query(text, unit, (*labels, "mainstat"))
 
 
 def _workflows() -> Row:
@@ -104,8 +110,8 @@ def _workflows() -> Row:
             series("Workflow duration, P95", "By how they ended. Points lead to traces.",
                    BOARD.quantile(0.95, m.WORKFLOW_DURATION, a.FLEX_OUTCOME), empty="no workflow finished", width=8),
             series("Average workflow time", "Of the last hour; recorded.",
-                   _recorded(WORKFLOW_MEAN.name, WORKFLOW_MEAN.unit), empty="load the recording rules of agents.yaml",
-                   width=8),
+                   _recorded(WORKFLOW_MEAN.name, WORKFLOW_MEAN.unit),
+                   empty="nothing happened, or agents.yaml is not loaded", width=8),
         ),
     )  # fmt: skip
 

@@ -43,7 +43,7 @@ KNOWN = known()
             RULES.mean(m.RUN_DURATION, window="1h"),
             (
                 "sum by (job) (rate(flex_run_duration_seconds_sum[1h])) / "
-                "sum by (job) (rate(flex_run_duration_seconds_count[1h]))"
+                "(sum by (job) (rate(flex_run_duration_seconds_count[1h])) > 0)"
             ),
             "s",
         ),

@@ -73,6 +73,7 @@ def prometheus(folder: Path, port: int = 0, **config: Any) -> Iterator[Prometheu
         f"--web.listen-address=127.0.0.1:{port}",
         "--web.enable-otlp-receiver",
         "--web.enable-remote-write-receiver",
+        "--enable-feature=exemplar-storage",
         "--log.level=warn",
     ]
     log = folder / "prometheus.log"

@@ -15,8 +15,8 @@ from typing import Any, Final, TypeVar, cast
 
 from otel_agents import guard
 from otel_agents.operation import ABANDONED, CANCELLED
-from otel_agents.patching.entering import MANAGERS, Steps, observe
-from otel_agents.patching.likeness import dress, parameters_of
+from otel_agents.patching.entering import AWAITED, MAKERS, MANAGED, MANAGERS, Steps, observe
+from otel_agents.patching.likeness import dress, parameters_of, unseen
 from otel_agents.patching.steps import as_given, athrower, first_step, thrower
 from otel_agents.patching.table import Patch
 from otel_agents.patching.watch import SILENT, Held, Opened, Site, Watch
@@ -166,9 +166,12 @@ def returns_anything(original: Function, site: Site) -> Function:
             return _named(FOLLOWED[type(result)](lambda *_, **__: result, Opened(watch))(), result)
         if issubclass(type(result), MANAGERS):
             watch.leave()
-            guard.run(site.at["after"], observe, result, Opened(watch).open, STEPS)
+            guard.run(site.at["after"], observe, result, site, Opened(watch).open, STEPS, MANAGED)
             return result
-        if guard.run(site.at["after"], _settles, result, watch):
+        if guard.run(site.at["after"], _settles, result, watch) or (
+            site.patch.shape == "returns_awaitable"
+            and guard.run(site.at["after"], observe, result, site, Opened(watch).open, STEPS, AWAITED)
+        ):
             watch.leave()
             return result
         return watch.finish(result)
@@ -183,7 +186,7 @@ def context_manager(original: Function, site: Site) -> Function:
         result = original(*args, **kwargs)
         if site.is_heard():
             opens = functools.partial(site.open, args, kwargs, Held)
-            guard.run(site.at["before"], observe, result, opens, STEPS)
+            guard.run(site.at["before"], observe, result, site, opens, STEPS, MANAGED)
         return result
 
     return patched
@@ -210,7 +213,10 @@ def shaped(original: Function, site: Site, like: Any = None) -> Function:
     It has the shape of ``like``, or of what a call returns where the row says so.
     """
     like = original if like is None else like
-    builder = next((build for is_it, build in BY_KIND if is_it(like)), SHAPES.get(site.patch.shape, function))
+    shape = site.patch.shape
+    if shape == "returns_anything" and getattr(like, "__code__", None) in MAKERS:
+        shape = "context_manager"
+    builder = next((build for is_it, build in BY_KIND if is_it(like)), SHAPES.get(shape, function))
     return cast("Function", dress(builder(original, site), like))
 
 
@@ -235,12 +241,14 @@ def _named(ours: Any, host: Any) -> Any:
     return ours
 
 
+@unseen
 async def _awaited(watch: Held) -> Any:
     result, watch.unstarted = watch.unstarted, None
     watch.enter()
     return watch.finish(await _held(result, watch))
 
 
+@unseen
 async def _held(awaitable: Any, watch: Watch) -> Any:
     """Wait for something; when that raises, the watch has ended with it."""
     try:
@@ -250,6 +258,7 @@ async def _held(awaitable: Any, watch: Watch) -> Any:
         raise
 
 
+@unseen
 def _ran(watch: Watch, step: Function, *args: Any) -> Any:
     """Take a step; when that raises, the watch has ended with it."""
     try:

@@ -7,17 +7,32 @@ import inspect
 import sys
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from otel_agents import guard
 from otel_agents.patching.table import Parameters
 
 Function = Callable[..., Any]
+Ours = TypeVar("Ours", bound=Callable[..., Any])
+SKIPPED: Final = " (importlib._bootstrap)"
 PLAIN = (types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
+
+
+def unseen(ours: Ours) -> Ours:
+    """Take a function of ours out of what ``stacklevel`` counts.
+
+    ``warnings`` and ``logging`` pass over frames that have this in the name of their file. Without it, a host's
+    ``warn(..., stacklevel=2)`` in a watched function would be laid at our door, and not be shown where it is shown
+    without us: by default Python shows deprecations in ``__main__`` only.
+    """
+    code = ours.__code__
+    ours.__code__ = code.replace(co_filename=code.co_filename + SKIPPED)
+    return ours
 
 
 def dress(closure: Any, original: Any) -> Any:
     """Give a closure the names, documentation, defaults, attributes and, by ``__wrapped__``, signature of another."""
+    unseen(closure)
     functools.update_wrapper(closure, original)
     for name in ("__defaults__", "__kwdefaults__", "__type_params__"):
         if hasattr(original, name):

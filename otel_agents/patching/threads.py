@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from otel_agents.operation import Operation, current
+from otel_agents.patching.likeness import unseen
 from otel_agents.patching.table import Adapter, Arguments, Call, Patch
 from otel_agents.recorder import RECORDER
 
@@ -20,15 +22,23 @@ _here: Final = threading.local()
 
 def carried(function: Callable[..., Any], operation: Operation) -> Callable[..., Any]:
     """Return a function that does the same with the operation current, wherever it runs."""
+    return partial(_carry, function, operation)
 
-    def carry(*args: Any, **kwargs: Any) -> Any:
-        entered = RECORDER.enter(operation)
-        try:
-            return function(*args, **kwargs)
-        finally:
-            RECORDER.leave(operation, entered)
 
-    return carry
+@unseen
+def _carry(function: Callable[..., Any], operation: Operation, /, *args: Any, **kwargs: Any) -> Any:
+    entered = RECORDER.enter(operation)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        RECORDER.leave(operation, entered)
+
+
+@unseen
+def _once(mine: dict[str, Any], before: object, run: Callable[[], Any]) -> Any:
+    """Be a thread's ``run``, put its own back, and do what it does."""
+    _restore(mine, before)
+    return run()
 
 
 def _submitting(call: Call) -> None:
@@ -54,14 +64,9 @@ def _starting(call: Call) -> None:
     if operation is None or getattr(_here, "submits", False):
         return
     mine = vars(call.self)
-    call.state = mine, mine.get("run", _NOTHING)
-    run = carried(call.self.run, operation)
-
-    def once() -> Any:
-        _restore(*call.state)
-        return run()
-
-    mine["run"] = once
+    before = mine.get("run", _NOTHING)
+    call.state = mine, before
+    mine["run"] = partial(_once, mine, before, carried(call.self.run, operation))
 
 
 def _not_started(operation: None, call: Call, error: BaseException) -> None:

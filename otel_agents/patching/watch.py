@@ -242,12 +242,13 @@ class Opened(Site):
     __slots__ = ("watch",)
 
     def __init__(self, watch: Held) -> None:
-        self.watch = watch
+        self.watch: Held | None = watch
         self.on = True
 
     def open(self, *_: Any) -> Any:
-        """Return the watch."""
-        return self.watch
+        """Return the watch, once: it ends with what was given out, even if that is made anew and used again."""
+        watch, self.watch = self.watch, None
+        return watch
 
 
 SILENT: Final = Site(Patch(target=":"), "none", "", Parameters({}))

@@ -186,7 +186,7 @@ async def test_a_block_is_one_operation(host: ModuleType, rows: Rows, told: Told
 
 
 async def test_a_manager_stays_what_it_is(host: ModuleType, rows: Rows, told: Told) -> None:
-    """The manager is an instance of the host's class with the same name, and still works as a decorator, of each call."""
+    """The manager is an instance of the host's class with the same name, and works as a decorator, of each call."""
     kind = type(host.session())
     rows.node("session", shape="async_context_manager")
     made = host.session()

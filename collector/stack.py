@@ -33,6 +33,8 @@ VARIABLES = {
     "$job": ".+",
     "$instance": ".+",
     "$runtime": ".+",
+    "$collector_job": ".+",
+    "$collector_instance": ".+",
     "$service": ".+",
 }
 SERIES_SHOWN = 3

@@ -97,14 +97,18 @@ def _variables(board: Board) -> Iterator[Any]:
     yield _labels("instance", "Instance", f'{source}{{job=~"$job"}}')
     if any("$runtime" in str(query) for query in queries):
         yield _labels("runtime", "Runtime", 'flex_run_active{job=~"$job"}')
+    if board.collectors is not None:
+        of = series_name(board.collectors)
+        yield _labels("collector_job", "Collector job", of, "job")
+        yield _labels("collector_instance", "Collector", f'{of}{{job=~"$collector_job"}}', "instance")
     if any(isinstance(query, Logs) for query in queries):
         yield d.DatasourceVariable("logs").label("Logs").type("loki")
         asked: dict[str, object] = {"label": SERVICE, "refId": "service", "stream": "", "type": 1}
         yield _choice("service", "Service").query(asked).datasource(LOGS)
 
 
-def _labels(name: str, title: str, of: str) -> d.QueryVariable:
-    definition = f"label_values({of}, {name})"
+def _labels(name: str, title: str, of: str, label: str = "") -> d.QueryVariable:
+    definition = f"label_values({of}, {label or name})"
     asked: dict[str, object] = {"qryType": 1, "query": definition, "refId": name}
     return _choice(name, title).query(asked).definition(definition).datasource(METRICS)
 

@@ -58,13 +58,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One dashboard. ``source`` is the metric whose labels fill the variables job and instance."""
+    """One dashboard. ``source`` is the metric whose labels fill the variables job and instance.
+
+    ``collectors`` is the one for those that choose Collectors, which are jobs of their own.
+    """
 
     name: str
     title: str
     description: str
     source: Metric
     rows: tuple[Row, ...]
+    collectors: Metric | None = None
 
     @property
     def uid(self) -> str:

@@ -80,11 +80,12 @@ class Reader:
     """How a reader of metrics writes queries.
 
     ``keeps`` are labels that stay beside those that are asked for. A reader with ``variables`` narrows every selector
-    by the variables of a dashboard. ``window`` is how far a rate looks back, ``span`` how far a sum of events does.
+    by the variables of a dashboard: these two for job and instance, and `runtime` where the metric has it. ``window``
+    is how far a rate looks back, ``span`` how far a sum of events does.
     """
 
     keeps: tuple[str, ...] = ()
-    variables: bool = False
+    variables: tuple[str, ...] = ()
     window: str = "5m"
     span: str = "15m"
 
@@ -92,9 +93,10 @@ class Reader:
         """Return a selector; ``part`` is `bucket`, `sum` or `count` of a histogram."""
         found = [f"{label(metric, name)}{_matcher(value)}" for name, value in where.items()]
         if self.variables:
-            own = (FLEX_RUNTIME,) if FLEX_RUNTIME in metric.labels and FLEX_RUNTIME not in where else ()
-            named = (label(metric, each) for each in (*OF_TARGET, *own))
-            found = [*(f'{each}=~"${each}"' for each in named), *found]
+            chosen = dict(zip(OF_TARGET, self.variables, strict=True))
+            if FLEX_RUNTIME in metric.labels and FLEX_RUNTIME not in where:
+                chosen[label(metric, FLEX_RUNTIME)] = "runtime"
+            found = [*(f'{name}=~"${variable}"' for name, variable in chosen.items()), *found]
         name = series_name(metric) + (f"_{part}" if part else "")
         return f"{name}{{{', '.join(found)}}}" if found else name
 
@@ -152,7 +154,7 @@ class Reader:
         return Query(text, metric.unit, kept, has_exemplars=True)
 
 
-BOARD: Final = Reader(variables=True, window="$__rate_interval", span="$__range")
+BOARD: Final = Reader(variables=OF_TARGET, window="$__rate_interval", span="$__range")
 RULES: Final = Reader(keeps=(JOB,))
 
 

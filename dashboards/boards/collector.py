@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from dashboards.foreign import (
@@ -36,7 +37,8 @@ from otel_agents.semconv import metrics as m
 from otel_agents.semconv.model import Metric
 
 # The Collector is a job of its own, so that the variables of those who send to it do not choose it.
-COLLECTOR: Final = Reader(window="$__rate_interval", span="$__range")
+COLLECTOR: Final = replace(BOARD, variables=("collector_job", "collector_instance"))
+ALL: Final = Reader()
 
 
 def board(limits: Limits) -> Board:
@@ -47,6 +49,7 @@ def board(limits: Limits) -> Board:
         "Whether what was told arrives: in our own process, on the way through the Collector, and what was lost where.",
         m.PATCH_POINTS,
         (_ourselves(), _account(), _flow(), _queues(limits), _tiers(limits), _process()),
+        collectors=UPTIME,
     )
 
 
@@ -152,7 +155,7 @@ def _process() -> Row:
     return Row(
         "Collectors",
         (
-            stat("Scraped targets", "Targets that Prometheus reaches, Collectors and others.", COLLECTOR.now(UP),
+            stat("Scraped targets", "Targets that Prometheus reaches, Collectors and others.", ALL.now(UP),
                  empty="nothing is scraped", width=6),
             stat("Youngest Collector", "Time since one started last.", COLLECTOR.now(UPTIME, how="min"), empty=none,
                  width=6),

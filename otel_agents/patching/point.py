@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Final
 
 from otel_agents import guard
@@ -147,6 +148,8 @@ class Point:
         if self._is_absent():
             return UNSUPPORTED, self.patch.absent_note
         module = sys.modules.get(self.patch.module)
+        if module is None and self.patch.source and self.patch.module == _main():
+            return MISSING, "runs as __main__; move it into a module that the program imports, and name that"
         if module is None:
             return WAITING, "not imported yet"
         if self.seen_on_top is not None:
@@ -237,6 +240,14 @@ def _plain(attribute: Any) -> Any:
 
 def _spec(module: str) -> Any:
     return getattr(sys.modules.get(module), "__spec__", None)
+
+
+def _main() -> str:
+    """Return how the program's own module would be imported; "" when it has no name."""
+    main = sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
+    spec = getattr(main, "__spec__", None)
+    return str(spec.name) if spec is not None else Path(file).stem if isinstance(file, str) else ""
 
 
 def release(version: str) -> tuple[int, ...]:

@@ -206,6 +206,23 @@ def test_opentelemetrys_declarative_configuration(tmp_path: Path) -> None:
     assert done.stderr.count("argument targets: kind: 'rum' is no kind. Did you mean run?") == 1
 
 
+@pytest.mark.parametrize("arguments", [["acme_main.py"], ["-m", "acme_main"]])
+def test_a_row_for_the_program_itself_is_missing(tmp_path: Path, arguments: list[str]) -> None:
+    """Its module goes by another name when it runs, so that waiting for it would be in vain."""
+    (tmp_path / "acme_main.py").write_text(
+        "from otel_agents.patching.apply import apply\n"
+        "from otel_agents.patching.targets.adapting import adapter\n"
+        "from otel_agents.config.values import Target\n"
+        "rows = tuple(Target({'method': f'acme_{name}:run', 'kind': 'run'}, 'here') for name in ('main', 'other'))\n"
+        "for state in apply(adapter(rows)[0]).states():\n    print(state.state, state.detail)\n"
+    )
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.splitlines() == [
+        "missing runs as __main__; move it into a module that the program imports, and name that",
+        "waiting not imported yet",
+    ]
+
+
 # Suggested
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,7 +51,7 @@ class Point:
         ``is_whole``: the module has just been executed to its end, even if its import is not over.
         """
         target = find(self.patch.module, self.patch.path)
-        if self.place is not None or target is None:
+        if self.place is not None or target is None or self._is_of_another():
             return
         if self.patch.refuses is not None and (reason := self.patch.refuses(target)):
             raise TypeError(reason)
@@ -152,6 +153,8 @@ class Point:
             return MISSING, "runs as __main__; move it into a module that the program imports, and name that"
         if module is None:
             return WAITING, "not imported yet"
+        if self._is_of_another():
+            return WAITING, f"this is another package than that of {self.adapter.distribution}"
         if self.seen_on_top is not None:
             return WAITING, "out of force; lets calls pass, under somebody else's wrapper"
         if not self.problem and find(self.patch.module, self.patch.path) is not None:
@@ -159,6 +162,16 @@ class Point:
         if getattr(getattr(module, "__spec__", None), "_initializing", False):
             return WAITING, "is being imported"
         return MISSING, self.problem or f"there is no {'.'.join(self.patch.path)} in {self.patch.module}"
+
+    def _is_of_another(self) -> bool:
+        """Whether the program has a package of its own by the name of the framework's; looked up, never imported."""
+        known_by = self.adapter.known_by
+        if not known_by or known_by in sys.modules or known_by.rpartition(".")[0] not in sys.modules:
+            return False
+        try:
+            return find_spec(known_by) is None
+        except (ImportError, AttributeError, ValueError):  # a module is no package, or has no spec
+            return True
 
     def _is_absent(self) -> bool:
         before, since = self.patch.absent_before, self.patch.absent_from

@@ -202,7 +202,8 @@ class Adapter:
     """A framework: its rows, what its runs are called, and the versions it was tested with.
 
     ``name`` is the name in the registry and in settings, ``runtime`` the ``flex.runtime`` of its runs,
-    ``distribution`` what pip calls it, ``tested`` its oldest and its newest tested version.
+    ``distribution`` what pip calls it, ``tested`` its oldest and its newest tested version. ``known_by`` is a module
+    of its package by which that is told from another one of the same name; "" when there is none of that name.
     """
 
     name: str
@@ -210,6 +211,7 @@ class Adapter:
     distribution: str
     tested: tuple[str, str]
     patches: tuple[Patch, ...]
+    known_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,6 +240,35 @@ def test_models_of_users_are_watched_like_any_other(seen: Telemetry) -> None:
     assert seen.metrics()["flex.model.tokens{direction=input,runtime=openai_agents}"] == 10
 
 
+def test_a_package_of_the_programs_own_by_that_name_is_left_alone(tmp_path: Path) -> None:
+    """It has what the SDK has, by name, and nothing is patched, missing or swallowed."""
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "__init__.py").touch()
+    (tmp_path / "agents" / "run.py").write_text("class AgentRunner:\n    def run(self, job):\n        return job\n")
+    program = """
+from otel_agents import guard
+from otel_agents.adapters.openai_agents import ADAPTER
+from otel_agents.patching.apply import apply
+from otel_agents.testing import capture
+applied = apply(ADAPTER)
+import agents.run
+before = vars(agents.run.AgentRunner)["run"]
+with capture() as telemetry:
+    print(agents.run.AgentRunner().run(3), telemetry.tree(), guard.errors())
+print({state.state for state in applied.states()}, applied.states()[0].detail)
+print(vars(agents.run.AgentRunner)["run"] is before, before.__code__.co_name)
+"""
+    output = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path
+    ).stdout
+
+    assert output.splitlines() == [
+        "3 [] {}",
+        "{'waiting'} this is another package than that of openai-agents",
+        "True run",
+    ]
+
+
 def test_nothing_is_imported_for_the_adapter() -> None:
     """Applying the adapter imports neither the SDK nor OpenTelemetry; importing the SDK puts it in force."""
     program = """

@@ -180,4 +180,5 @@ ADAPTER: Final = Adapter(
     distribution="openai-agents",
     tested=("0.14.0", "0.24"),
     patches=PATCHES,
+    known_by="agents.agent_output",  # many a program calls a package of its own `agents`
 )

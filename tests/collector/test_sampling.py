@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,13 @@ from tests.collector import promises
 from tests.collector.backends import Backend
 from tests.collector.ledger import post
 from tests.collector.tiers import two_tiers
+from tests.need import require_module
+from tests.proof.programs import EXAMPLE, instrumented, sending
+from tests.proof.test_otlp import EVENTS, METRICS
 
 pytestmark = pytest.mark.proof
+
+require_module("langgraph_swarm", "demo")
 
 DROPPED = "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early_total"
 RUNS, OTHERS = 50, 1000
@@ -87,3 +93,30 @@ def test_what_the_sampler_has_no_room_for_is_counted(tmp_path: Path) -> None:
         tiers.backend.wait(lambda end: len(names(end, "node")) == 500)
         tiers.gateway.until(DROPPED, 800)
         assert tiers.first.metrics()["otelcol_loadbalancer_num_backends"] == 1
+
+
+def executions(end: Backend) -> int:
+    """Return how many nodes were measured, by the last that came."""
+    last = [metric for metric in end.metrics if metric.name == "flex.node.duration"][-1]
+    return sum(point.count for point in last.histogram.data_points)
+
+
+def test_runs_are_sampled_at_the_head_and_counted_whole(tmp_path: Path) -> None:
+    """Of a program whose SDK samples no run no span arrives, and all metrics and events as if it sampled each."""
+    seen = []
+    for sampler in ("always_on", "always_off"):
+        folder = tmp_path / sampler
+        folder.mkdir()
+        with two_tiers(folder) as tiers:
+            arguments = (str(EXAMPLE), "--pace", "0", "--thread", "t", "--db", str(folder / "db.sqlite"))
+            done = instrumented(*arguments, env=sending(tiers.first.http, OTEL_TRACES_SAMPLER=sampler))
+            assert done.returncode == 0
+            tiers.backend.wait(lambda end: len(end.logs) == sum(EVENTS.values()) and len(end.metrics) >= len(METRICS))
+            if sampler == "always_on":
+                tiers.backend.wait(lambda end: any(span.name.startswith("flex.run ") for span in end.spans))
+        seen.append((executions(tiers.backend), {metric.name for metric in tiers.backend.metrics}))
+        assert Counter(record.event_name for record in tiers.backend.logs) == EVENTS
+    whole, sampled = seen
+    assert tiers.backend.spans == []
+    assert sampled == whole
+    assert whole[0] > 0

@@ -21,7 +21,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 KEY := $(shell cat pyproject.toml | cksum | cut -d ' ' -f 1)
 OLDEST_KEY := $(shell cat pyproject.toml tests/oldest.txt | cksum | cut -d ' ' -f 1)
 
-.PHONY: help demo test lint format proof test-oldest bench measure baselines generate check-generated docs-check clean
+.PHONY: help demo test lint format proof test-oldest bench measure baselines generate pictures check-generated docs-check clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -66,6 +66,10 @@ generate: $(VENV)/.test-$(KEY) ## Write again what is made from tables: parts of
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m dashboards.build
 	$(BIN)/python collector/rules.py
+
+# Not in any check: each run draws other numbers.
+pictures: collector prometheus $(VENV)/.test-$(KEY) ## Draw the boards for the docs again, from minutes of real runs
+	$(BIN)/python -m dashboards.pictures $(ARGS)
 
 check-generated: $(VENV)/.test-$(KEY) ## Fail when something generated is stale
 	$(BIN)/python docs/generate.py --check

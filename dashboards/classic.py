@@ -24,7 +24,7 @@ METRICS: Final = cm.DataSourceRef(type_val="prometheus", uid="${datasource}")
 LOGS: Final = cm.DataSourceRef(type_val="loki", uid="${logs}")
 ALL: Final = dm.VariableOption(selected=True, text=["All"], value=["$__all"])
 WIDE: Final = 12  # columns of the grid from which on a legend has room beside the lines
-NUMBER: Final = 90  # pixels of a column of numbers, so that names have the rest
+NUMBER: Final = 80  # pixels of a column of numbers, so that names have the rest
 NARROWEST: Final = 60  # pixels of a column: Grafana's own 150 cut off the last one
 HEIGHTS: Final = {"stat": 4, "series": 8, "table": 8, "graph": 8, "logs": 8}
 

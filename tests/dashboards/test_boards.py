@@ -13,7 +13,8 @@ from dashboards.model import Panel
 from dashboards.queries import series_name
 from otel_agents.semconv.export import prometheus_name
 from otel_agents.semconv.metrics import METRICS
-from tests.dashboards.reading import BOARDS, LIMITS, Target, metrics, panels, targets
+from tests.dashboards.reading import BOARDS, LIMITS, SELECTOR, Target, known, metrics, panels, targets
+from tests.docs.pages import ROOT
 from tests.need import require_module
 
 require_module("grafana_foundation_sdk", "dashboards")
@@ -22,9 +23,16 @@ from dashboards.classic import unit  # noqa: E402  # asked for first
 
 BY_TITLE = {f"{board.uid}: {panel.title}": panel for board in boards(LIMITS) for panel in board.panels()}
 PANELS = [(name, panel) for name, board in BOARDS.items() for panel in panels(board)]
+KNOWN = known()
 METRIC_TARGETS = [target for target in targets() if not target.is_logs]
 # Grafana's words for units that we use, as its linter knows them.
 VALID_UNITS = {"short", "cps", "s", "percentunit", "percent", "bytes", "decmbytes"}
+LARGEST = 250_000  # bytes
+CHOSEN = {
+    "job": "Job", "instance": "Instance", "runtime": "Runtime", "service": "Service",
+    "collector_job": "Collector job", "collector_instance": "Collector",
+}  # fmt: skip
+OF_COLLECTOR = '{job=~"$collector_job", instance=~"$collector_instance"'
 # Rates would say nothing of these: a moment of a start, and how long a Collector has been running.
 NO_RATE = {"otelcol_process_uptime_seconds_total"}
 # What is not of the jobs that a board chooses: the Collector's own, Prometheus's alerts, and what is recorded by job.
@@ -55,7 +63,7 @@ def test_variables(name: str) -> None:
 
     assert source is not None
     assert (source["type"], source["query"], source["label"]) == ("datasource", "prometheus", "Data source")
-    for variable, label in (("job", "Job"), ("instance", "Instance"), ("runtime", "Runtime"), ("service", "Service")):
+    for variable, label in CHOSEN.items():
         found = _of(board, variable)
         assert (found is not None) == (variable in ("job", "instance") or f"${variable}" in used)
         if found is not None:
@@ -144,6 +152,10 @@ def test_a_query_looks_at_what_was_chosen(target: Target) -> None:
     for name in ours:
         of_recorded = ":" in name
         assert f'{name}{{job=~"$job"{"" if of_recorded else ", instance=~"}' in expr
+    for name in metrics(expr):
+        assert not name.startswith("otelcol_") or f"{name}{OF_COLLECTOR}" in expr
+    for name, matchers in SELECTOR.findall(expr):
+        assert ("runtime=" in matchers) == ("runtime" in KNOWN[name])
     assert "[5m]" not in expr
     if "rate(" in expr:
         assert "[$__rate_interval]" in expr
@@ -161,6 +173,39 @@ def test_quantiles_lead_to_traces(target: Target) -> None:
     assert target.query.get("instant", False) == (not over_time)
 
 
+@pytest.mark.parametrize("target", METRIC_TARGETS, ids=lambda target: target.place)
+def test_nothing_is_divided_by_nothing(target: Target) -> None:
+    """Of nothing there is no share and no mean: a NaN would keep the panel from saying that it is empty."""
+    assert target.expr.count(" / ") == target.expr.count(" > 0)")
+
+
+def test_colours_are_ours() -> None:
+    """Where a number stands alone, the board says what colour it has: Grafana's default is red from 80 on."""
+    stats = [panel for board in BOARDS.values() for panel in panels(board) if panel["type"] == "stat"]
+
+    assert stats
+    for panel in stats:
+        first, *_ = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        assert first == {"color": "green", "value": None}
+
+
+def test_the_graph_shows_its_numbers() -> None:
+    """Numbers at nodes and edges are text in a field `mainstat`, where Grafana looks for them."""
+    [graph] = [panel for board in BOARDS.values() for panel in panels(board) if panel["type"] == "nodeGraph"]
+
+    labels = {target["refId"]: target["expr"].partition("(")[2].partition(", round(")[0] for target in graph["targets"]}
+    assert labels == {"nodes": 'id, title) ("mainstat"', "edges": 'id, source, target) ("mainstat"'}
+
+
+def test_what_may_be_negative_is_seen() -> None:
+    """A budget that is overspent is drawn below 0; everything else begins there."""
+    lines = [panel for board in BOARDS.values() for panel in panels(board) if panel["type"] == "timeseries"]
+
+    assert [panel["title"] for panel in lines if panel["fieldConfig"]["defaults"].get("min") != 0] == [
+        "Error budget left, of 30 days"
+    ]
+
+
 def test_every_metric_stands_on_a_board() -> None:
     """No metric of ours is without a panel."""
     shown = {name for target in METRIC_TARGETS for name in metrics(target.expr)}
@@ -171,6 +216,15 @@ def test_every_metric_stands_on_a_board() -> None:
         for family, name in families.items()
         if not shown & {family, f"{family}_bucket", f"{family}_count", f"{family}_sum"}
     ] == []
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_the_docs_show_every_board(name: str) -> None:
+    """Each board has a picture in the docs, small enough for a page; `make pictures` draws it."""
+    picture = ROOT / "docs" / "images" / "boards" / f"{name.removeprefix('otel-agents-')}.png"
+
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size < LARGEST
 
 
 def test_the_older_board_has_its_panels() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from dashboards import classic, reference, rulefiles
+from dashboards import checklist, classic, reference, rulefiles
 from dashboards.boards import boards
 from dashboards.limits import Limits, read_limits
 
@@ -31,7 +31,8 @@ def kept() -> Mapping[Path, str]:
     """Return the text of every file that the repository keeps."""
     limits = Limits()
     found = {ROOT / "dashboards" / name: text for name, text in made(limits).items()}
-    return found | {ROOT / "docs" / "reference" / "alerts.md": reference.to_markdown(limits)}
+    pages = ROOT / "docs" / "reference"
+    return found | {pages / "alerts.md": reference.to_markdown(limits), pages / "checklist.md": checklist.page()}
 
 
 def stale() -> Iterator[tuple[Path, str, str]]:

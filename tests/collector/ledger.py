@@ -127,7 +127,7 @@ class Ledger:
             assert time.monotonic() < end, (len(self.acknowledged), goal, self.answers)
             time.sleep(0.01)
 
-    def settle(self, end: Backend, timeout_s: float = 60) -> Counter[int]:
+    def settle(self, end: Backend, timeout_s: float = 100) -> Counter[int]:
         """Wait until all that was acknowledged has arrived, and return how often each did."""
         end.wait(lambda one: self.acknowledged <= arrived(one, self.signal).keys(), timeout_s)
         return arrived(end, self.signal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,9 +11,16 @@ import yaml
 
 from tests.collector.collectors import CONFIGS, Collector, command
 from tests.collector.prometheus import checker
-from tests.docs.pages import DOCS, blocks, name
+from tests.docs.pages import DOCS, blocks, name, read
 
 pytestmark = pytest.mark.proof
+
+# What the docs say that a Collector says, each at the beginning of a row; what differs stands as three dots.
+MESSAGES = re.findall(
+    r"^\| `([^`]+)`[^|]* \|", read(CONFIGS.parent / "docs/reference/collector.md")
+    .partition("## When it does not start")[2].partition("What `make")[0], re.MULTILINE,
+)  # fmt: skip
+TESTS = "".join((Path(__file__).parent / f"test_{name}.py").read_text() for name in ("start", "losses"))
 
 
 def texts(said: str) -> list[tuple[str, str]]:
@@ -38,3 +46,14 @@ def test_prometheus_takes_what_it_is_told(tmp_path: Path) -> None:
     file = tmp_path / "prometheus.yaml"
     file.write_text(yaml.safe_dump(config))
     subprocess.run([checker(), "check", "config", str(file)], check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_what_it_says_is_what_the_docs_explain(message: str) -> None:
+    """Each message that the docs explain is one that a test has seen."""
+    assert all(part in TESTS for part in message.split("..."))
+
+
+def test_the_docs_explain_what_it_says() -> None:
+    """There are messages for everything that can be wrong around a Collector."""
+    assert len(MESSAGES) >= 11

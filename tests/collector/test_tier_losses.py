@@ -18,7 +18,7 @@ from tests.collector.hosts import knowing
 from tests.collector.ledger import Books, Ledger, arrived
 from tests.collector.tiers import to, two_tiers
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(300)]  # waits between retries become long, one behind another
 
 RUN = {"flex_run_id": "r-1"}
 SENT, FAILED = "exporter_sent", "exporter_send_failed"
@@ -55,7 +55,7 @@ def test_a_kill_in_mid_stream_loses_nothing(tmp_path: Path, victim: str) -> None
 @pytest.mark.proves("promise", promises.QUEUE_FULL)
 def test_an_agent_keeps_what_a_full_gateway_does_not_take(tmp_path: Path) -> None:
     """What finds no room in the gateway's queues waits in the agent's, and arrives, of each signal."""
-    with two_tiers(tmp_path, OTELCOL_QUEUE_ITEMS="6000") as tiers:
+    with two_tiers(tmp_path, OTELCOL_QUEUE_ITEMS="12000") as tiers:
         tiers.backend.status = 503
         books = Books(tiers.first.http, **RUN)
         assert [books.send(1000) for _ in range(15)] == [{200}] * 15

@@ -99,11 +99,11 @@ class Told:
         """Return what was told of an alert that fires."""
         return [each for each in self.notifications if (each.name, each.status) == (name, "firing")]
 
-    def wait(self, names: set[str], meanwhile: Callable[[], object] = lambda: None) -> None:
-        """Return when somebody was told of all of these."""
+    def wait(self, names: set[str], meanwhile: Callable[[], object], state: Callable[[], object]) -> None:
+        """Return when somebody was told of all of these; in vain, the state tells why."""
         end = time.monotonic() + WAIT_S
         while missing := {name for name in names if not self.of(name)}:
-            assert time.monotonic() < end, f"in {WAIT_S} s nobody was told of {sorted(missing)}"
+            assert time.monotonic() < end, (f"in {WAIT_S} s nobody was told of {sorted(missing)}", state())
             meanwhile()
             with self._changed:
                 self._changed.wait(0.5)

@@ -148,6 +148,7 @@ def test_services_can_be_chosen(told: Told) -> None:
     assert told.loki.get("label/service_name/values") == [ALL, WELL]
 
 
+@pytest.mark.proves("panel", of="place")
 @pytest.mark.parametrize("place", PANELS)
 def test_every_panel_has_its_lines(place: str, told: Told) -> None:
     """For one service, several and all, as Grafana writes them; what shows trouble is empty where there is none."""

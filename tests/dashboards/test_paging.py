@@ -62,6 +62,13 @@ WORDS = {
     "the program itself was not harmed, but telemetry is missing.",
 }
 
+# What explains that an alert does not come.
+STATE = ("ALERTS", "up", "flex_run_active", "rate({__name__=~'otelcol_receiver_accepted_.+'}[10s]) > 0")
+
+
+def nothing() -> None:
+    """Do nothing meanwhile."""
+
 
 class Collectors(NamedTuple):
     """Of one the programs are sent away, one fills up, and one has no memory."""
@@ -168,12 +175,16 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         three.filling.kill()
         three.filling.start()
         little = Ledger(three.little.http)
-        told.wait(AT_WORK, little.send)
+
+        def state() -> object:
+            return [known.query(each) for each in STATE]
+
+        told.wait(AT_WORK, little.send, state)
         silence(ill, well)
-        told.wait(IN_SILENCE)
+        told.wait(IN_SILENCE, nothing, state)
         ill.kill()
         three.little.kill()
-        told.wait(AT_THE_END)
+        told.wait(AT_THE_END, nothing, state)
         fired = known.query('count by (alertname) (max_over_time(ALERTS{alertstate="firing"}[5m]))')
         yield Seen(told, {each["metric"]["alertname"] for each in fired})
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,13 @@ def _needs_collector(expr: str) -> bool:
     return any(name.startswith(OF_COLLECTOR) for name in metrics(resolved(expr)))
 
 
-@pytest.mark.parametrize("place", QUERIES)
+def _place(place: str) -> Any:
+    """Return a panel as a parameter; of those of a Collector this is no proof, since here is none."""
+    proof = () if _needs_collector(str(QUERIES[place])) else (pytest.mark.proves("panel", place),)
+    return pytest.param(place, marks=proof)
+
+
+@pytest.mark.parametrize("place", [_place(each) for each in QUERIES])
 def test_every_panel_shows_something(place: str, seen: Prometheus) -> None:
     """Each expression gives numbers, under exactly the labels that its legend counts on, but those of a Collector."""
     query = QUERIES[place]
@@ -108,6 +115,7 @@ def test_every_panel_shows_something(place: str, seen: Prometheus) -> None:
     assert any(math.isfinite(each.value) for each in found)
 
 
+@pytest.mark.proves("recording rule", of="name")
 @pytest.mark.parametrize("name", RECORDED)
 def test_every_recording_rule_writes_something(name: str, seen: Prometheus) -> None:
     """Each recorded series is there, by job."""

@@ -43,7 +43,13 @@ def test_the_alerts_of_the_older_system_stand_to_the_letter() -> None:
     ]
 
 
-@pytest.mark.parametrize("path", [path for path in RULES if path.stem in FILES.values()], ids=lambda path: path.stem)
+def _file(path: Path) -> Any:
+    """Return a file of rules as a parameter, whose test is the proof of its alerts."""
+    names = [name for name, file in FILES.items() if file == path.stem]
+    return pytest.param(path, marks=pytest.mark.proves("alert", *names), id=path.stem)
+
+
+@pytest.mark.parametrize("path", [_file(path) for path in RULES if path.stem in FILES.values()])
 def test_all_alerts_at_all_times(path: Path, tmp_path: Path) -> None:
     """In each of the cases exactly the alerts that it names are firing, with their labels and what they say."""
     check(tmp_path, [case.written() for case in CASES if FILES[case.alert] == path.stem], [path])

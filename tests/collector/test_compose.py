@@ -69,6 +69,13 @@ def test_grafana_knows_its_datasources() -> None:
     assert list((ROOT / "dashboards" / "grafana").glob("*.json"))
 
 
+def test_the_machine_has_a_name() -> None:
+    """`host.name` is told, since a container only knows its own, which is another one each time."""
+    assert SERVICES["collector"]["environment"]["OTEL_RESOURCE_ATTRIBUTES"] == "host.name=${HOST_NAME:-localhost}"
+    standalone = yaml.safe_load((CONFIGS / "standalone.yaml").read_text())
+    assert standalone["processors"]["resource_detection"]["detectors"][0] == "env"
+
+
 def test_a_rate_has_samples() -> None:
     """Grafana knows how often programs send, so that the window of a rate is never too short for two samples."""
     sources = yaml.safe_load((CONFIGS / "compose" / "datasources.yaml").read_text())["datasources"]

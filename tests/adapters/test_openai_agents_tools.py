@@ -225,11 +225,12 @@ def fail(request: Any) -> Any:
 @pytest.mark.parametrize("is_off", [False, True], ids=["traced", "untraced"])
 @pytest.mark.parametrize(("executor", "outcome"), [(lambda request: "x", "ok"), (fail, "error")], ids=["ok", "error"])
 def test_a_shell_is_a_tool(executor: Any, outcome: str, is_off: bool, seen: Telemetry) -> None:
-    """Traced or not; that it failed stands in its result."""
+    """Traced or not; that it failed stands in its result, and not what was raised."""
     team = agent("a", shell_call(), "done", tools=[ShellTool(executor=executor)])
     WAYS["run"](team, run_config=RunConfig(tracing_disabled=is_off))
 
     assert tools(seen) == [f"node shell (tool): {outcome}"]
+    assert node_errors(seen) == ([("shell", "tool_error")] if outcome == "error" else [])
 
 
 def test_the_old_shell_is_a_tool(seen: Telemetry) -> None:

@@ -18,7 +18,9 @@ from otel_agents.semconv.gen_ai import ERROR_TYPE
 
 TOOL: Final = "tool"
 FAILED: Final = "failed"
-TOOL_ERROR: Final = "tool_error"  # OpenTelemetry's word for a call that an MCP server answers with an error
+TOOL_ERROR: Final = (
+    "tool_error"  # OpenTelemetry's word for a call that is answered with an error, where nothing is raised
+)
 
 
 def before_function(call: Call) -> Start | None:
@@ -62,17 +64,19 @@ def after_tool(operation: Operation, call: Call, result: object) -> str:
         outcome = outcome_of(error)
         RECORDER.end(operation, error, outcome)  # here, since for the host nothing was raised
         return outcome
-    if frame.is_failed:
-        RECORDER.set(operation, {ERROR_TYPE: TOOL_ERROR})
-        return ERROR
-    return OK
+    return _failed(operation) if frame.is_failed else OK
+
+
+def _failed(operation: Operation) -> str:
+    RECORDER.set(operation, {ERROR_TYPE: TOOL_ERROR})
+    return ERROR
 
 
 def after_native(operation: Operation, call: Call, result: Any) -> str:
     """One of the SDK's own tools is done; one that failed says so in its result, which is a message for the model."""
     raw = getattr(result, "raw_item", None)
     failed = isinstance(raw, dict) and raw.get("status") == FAILED
-    return after_tool(operation, call, result) if not failed else ERROR
+    return after_tool(operation, call, result) if not failed else _failed(operation)
 
 
 def after_approval(_: None, call: Call, result: Any) -> None:

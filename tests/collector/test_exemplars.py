@@ -23,6 +23,9 @@ require_module("langgraph_swarm", "demo")
 
 EVERYTHING = CONFIGS.parent / "tests" / "dashboards" / "program.py"
 WAIT_S = 60
+# Exemplars come once, with the export after them, and stand on the Collector's page until the next one: Prometheus
+# scrapes it every second.
+EVERY_MS = 5000
 TRACE, SPAN = "trace_id", "span_id"
 Seen = tuple[dict[str, dict[str, list[dict[str, str]]]], set[tuple[str, str]]]
 PROMISED = {target.place: target for target in targets() if target.query.get("exemplar")}
@@ -63,7 +66,7 @@ def arrived(known: Prometheus, way: str) -> dict[str, list[dict[str, str]]]:
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     """Let everything happen twice, for a rate of it; give the exemplars by way and panel, and all spans."""
     folder = tmp_path_factory.mktemp("exemplars")
-    with all_ways(folder, str(EVERYTHING), str(folder)) as (known, running):
+    with all_ways(folder, str(EVERYTHING), str(folder), every_ms=EVERY_MS) as (known, running):
         for number in (1, 2):
             running.do("round")
             known.until(f'otel_agents_guard_errors_total{{place="proof"}} == {number}', len(WAYS))

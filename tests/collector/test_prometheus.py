@@ -37,10 +37,10 @@ exporters:
 
 
 @contextmanager
-def program(endpoint: str, port: int, *command: str) -> Iterator[Program]:
+def program(endpoint: str, port: int, every_ms: int, *command: str) -> Iterator[Program]:
     """Run a program that has a page of metrics and sends them, too, with its spans."""
     sends = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
-    environ = quiet(OTEL_EXPORTER_PROMETHEUS_PORT=str(port), OTEL_METRIC_EXPORT_INTERVAL="500", **sends)
+    environ = quiet(OTEL_EXPORTER_PROMETHEUS_PORT=str(port), OTEL_METRIC_EXPORT_INTERVAL=str(every_ms), **sends)
     environ |= {"OTEL_METRICS_EXPORTER": "prometheus,otlp", "OTEL_TRACES_EXPORTER": "otlp"}
     watched = [INSTRUMENT, sys.executable, *command]
     with subprocess.Popen(watched, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
@@ -52,7 +52,7 @@ def program(endpoint: str, port: int, *command: str) -> Iterator[Program]:
 
 
 @contextmanager
-def all_ways(folder: Path, *command: str) -> Iterator[tuple[Prometheus, Program]]:
+def all_ways(folder: Path, *command: str, every_ms: int = 500) -> Iterator[tuple[Prometheus, Program]]:
     """Have a program come to one Prometheus on each way, told apart by the label `way`."""
     page, port = free_port(), free_port()
     collector = Collector(folder / "collector")  # for its ports only
@@ -75,7 +75,7 @@ def all_ways(folder: Path, *command: str) -> Iterator[tuple[Prometheus, Program]
     with (
         prometheus(folder, port, scrape_configs=scrapes) as known,
         collecting(folder / "data", "standalone.yaml", str(overlay), **sends) as one,
-        program(one.http, page, *(command or (write(folder, PROGRAM),))) as running,
+        program(one.http, page, every_ms, *(command or (write(folder, PROGRAM),))) as running,
     ):
         yield known, running
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import time
-import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -46,7 +46,8 @@ class Recorder:
         self.open: weakref.WeakSet[Operation] = weakref.WeakSet()  # operations of running runs
         self.wall_ns: Callable[[], int] = time.time_ns
         self.clock_ns: Callable[[], int] = time.perf_counter_ns
-        self.new_id: Callable[[], str] = lambda: uuid.uuid4().hex
+        # Not uuid4, which a host's test may have replaced by a sequence of its own: ours would be missing from it.
+        self.new_id: Callable[[], str] = lambda: os.urandom(16).hex()
         self.install(())
 
     def install(

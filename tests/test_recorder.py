@@ -21,7 +21,7 @@ from otel_agents import questions
 from otel_agents.config import Config
 from otel_agents.content import Capture
 from otel_agents.operation import Identity, Operation, current
-from otel_agents.recorder import RECORDER
+from otel_agents.recorder import RECORDER, Recorder
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import events as e
 from otel_agents.semconv import kinds as k
@@ -443,3 +443,12 @@ def test_a_fact_outside_any_run_of_its_runtime_is_told_as_who_it_says() -> None:
         ("gateway", "run-2", "c-1", "mail"),
         ("gateway", "r-2", "r-2", None),
     ]
+
+
+def test_ids_are_not_taken_from_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host's test that has replaced uuid4 by a sequence of its own finds all of that sequence."""
+    monkeypatch.setattr("uuid.uuid4", iter(()).__next__)
+    made = {Recorder().new_id() for _ in range(100)}
+
+    assert len(made) == 100
+    assert all(len(each) == 32 and int(each, 16) >= 0 for each in made)

@@ -12,6 +12,7 @@ from otel_agents import adapters, guard, pipeline
 from otel_agents.config import Config, Options, Problem
 from otel_agents.patching import apply
 from otel_agents.patching.table import Adapter
+from otel_agents.pipeline.leaving import LEAVING
 
 if TYPE_CHECKING:
     from otel_agents.serve.server import ServerThread
@@ -59,7 +60,7 @@ class OtelAgentsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
             from otel_agents.serve.report import profile
 
             guard.run("instrumentor.profile", profile, config.profile, pipe.mark)
-        for adapter in (*adapters.load(config.adapters), *declared) if config.enabled else ():
+        for adapter in (*adapters.load(config.adapters), *declared, LEAVING) if config.enabled else ():
             self._applied.append(apply.apply(adapter, on_applied=pipe.announce))
 
     def _serve(self, config: Config) -> None:

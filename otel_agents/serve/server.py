@@ -87,9 +87,14 @@ class Server(uvicorn.Server):
         self._on_leave = on_leave
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop."""
+        """Stop, and let go of clients that have not read to the end: their sockets would outlive the loop."""
         self._on_leave()
         await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.abort()
+        await asyncio.sleep(0)  # in which they are closed
 
 
 class ServerThread:

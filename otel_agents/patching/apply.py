@@ -15,10 +15,11 @@ from typing import Final
 
 from wrapt import register_post_import_hook
 
-from otel_agents import guard
-from otel_agents.patching.point import Point, _covered, point_of
+from otel_agents import guard, notice
+from otel_agents.patching.point import Point, _covered, installed_version, is_half, point_of, release
 from otel_agents.patching.table import Adapter, PatchState, State
 
+LOGGER: Final = "otel_agents"
 OnApplied = Callable[[str], None]
 
 
@@ -29,6 +30,8 @@ class Applied:
         self.adapter = adapter
         self._on_applied = on_applied
         self._announced: set[str] = {""}
+        self._told: set[tuple[str, str]] = set()
+        self._is_told = False  # of the framework's version
         self._points = [point_of(adapter, patch) for patch in adapter.patches]
 
     def undo(self) -> None:
@@ -52,6 +55,30 @@ class Applied:
         for point in self._points:
             if point.patch.module in modules and (not point.in_force or point.patch.is_pattern):
                 guard.run(f"patch.{self.adapter.name}.apply", self._install, point, are_whole)
+
+    def tell(self, modules: Iterable[str]) -> None:
+        """Say once what a person has to mend, now that these modules are whole: an old framework, a wrong row."""
+        arrived = [point for point in self._points if point.patch.module in modules]
+        if not self._is_told and any(point.is_of_framework for point in arrived):
+            self._is_told = True
+            self._tell_version()
+        for point in arrived:
+            reason = point.failing() if point.patch.source else ""
+            if reason and (point.patch.target, reason) not in self._told:
+                self._told.add((point.patch.target, reason))
+                notice.warn(LOGGER, "%s: method: %s. The other rows are not affected.", point.patch.source, reason)
+
+    def _tell_version(self) -> None:
+        name, (oldest, _) = self.adapter.distribution, self.adapter.tested
+        version = installed_version(name) if name else ()
+        if version and version < release(oldest):
+            numbers = ".".join(map(str, version))
+            notice.warn(
+                LOGGER,
+                "%s %s is older than %s, the oldest that is supported: of what it does some may not be seen. "
+                "The program runs as it is. Fix: pip install '%s>=%s'",
+                *(name, numbers, oldest, name, oldest),
+            )
 
     def _install(self, point: Point, is_whole: bool) -> None:  # noqa: FBT001  # passed through the guard
         try:
@@ -82,6 +109,7 @@ def apply(adapter: Adapter, *, on_applied: OnApplied | None = None) -> Applied:
             return applied
         applied = _applied[adapter.name] = Applied(adapter, on_applied)
         applied.look(sys.modules)
+        guard.run(f"patch.{adapter.name}.tell", applied.tell, [name for name in sys.modules if not is_half(name)])
         for name in {patch.module: None for patch in adapter.patches}:
             if name not in sys.modules and name not in _hooked:
                 _hooked.add(name)
@@ -116,6 +144,7 @@ def _arrived(name: str) -> None:
         _hooked.discard(name)
         for applied in list(_applied.values()):
             applied.look((name,), are_whole=True)
+            guard.run(f"patch.{applied.adapter.name}.tell", applied.tell, (name,))
 
 
 def _renew() -> None:

@@ -41,6 +41,11 @@ class Point:
         return self.patch.runtime or self.adapter.runtime
 
     @property
+    def is_of_framework(self) -> bool:
+        """Whether its module is there, and no other package by the same name."""
+        return self.patch.module in sys.modules and not self._is_of_another()
+
+    @property
     def in_force(self) -> bool:
         """Whether calls are watched."""
         return self.place is not None
@@ -101,6 +106,13 @@ class Point:
         state, detail = self._state()
         return PatchState(self.adapter.name, self.patch.target, self.patch.kind_name, state, detail, self.patch.source)
 
+    def failing(self) -> str:
+        """Return why a row sees nothing although its module is there, whole; "" when it does, or is not meant to."""
+        there = find(self.patch.module, self.patch.path) is not None
+        if self.in_force or self._is_absent() or self._is_of_another() or (there and not self.problem):
+            return ""
+        return self.problem or f"there is no {'.'.join(self.patch.path)} in {self.patch.module}"
+
     def _wrap(self, target: Place) -> None:
         seen = target.seen()
         self.below = self._beneath(seen)
@@ -159,7 +171,7 @@ class Point:
             return WAITING, "out of force; lets calls pass, under somebody else's wrapper"
         if not self.problem and find(self.patch.module, self.patch.path) is not None:
             return WAITING, "not in force"
-        if getattr(getattr(module, "__spec__", None), "_initializing", False):
+        if is_half(self.patch.module):
             return WAITING, "is being imported"
         return MISSING, self.problem or f"there is no {'.'.join(self.patch.path)} in {self.patch.module}"
 
@@ -200,7 +212,7 @@ class Points(Point):
 
     def install(self, *, is_whole: bool = False) -> None:
         """Put closures in the places that match by now, once the module has all of its names."""
-        if not is_whole and getattr(_spec(self.patch.module), "_initializing", False):
+        if not is_whole and is_half(self.patch.module):
             return
         front = self.patch.target.removesuffix(self.patch.path[-1])
         taken = {each.target for each in self.adapter.patches}
@@ -253,6 +265,11 @@ def _plain(attribute: Any) -> Any:
 
 def _spec(module: str) -> Any:
     return getattr(sys.modules.get(module), "__spec__", None)
+
+
+def is_half(module: str) -> bool:
+    """Whether a module is still being executed."""
+    return bool(getattr(_spec(module), "_initializing", False))
 
 
 def _main() -> str:

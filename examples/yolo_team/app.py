@@ -29,6 +29,7 @@ async def work(team: Orchestrator) -> None:
         print(f"trouble: {error}; the team is {team.mode}")
     team.set_mode("active")
     team.remove("watchman")
+    await team.save()  # who set the mode says so on disk, too: else the next start finds the team paused
 
 
 def main() -> None:

@@ -73,6 +73,7 @@ run patrol: error
   state_save: ok
   node watchman (agent): error
   state_save: ok
+state_save: ok
 """.splitlines()
 
 # What happens, one word per event: + starts, - ends, ! fails, :status of an agent, ~mode, others are themselves.
@@ -96,7 +97,7 @@ state_saved complete workflow_finished
 start state_saved
 +watchman agent_error ~paused !watchman -watchman
 state_saved complete workflow_finished
-~active watchman:gone
+~active watchman:gone state_saved
 """
 MARKS = {"node_start": "+{}", "node_complete": "-{}", "node_error": "!{}"}
 
@@ -154,7 +155,7 @@ METRICS = {
     "yolo_workflows_total{outcome=error}": 1,
     "yolo_workflow_duration_seconds_count{outcome=ok}": 2,
     "yolo_workflow_duration_seconds_count{outcome=error}": 1,
-    "yolo_state_saves_total": 13,
+    "yolo_state_saves_total": 14,
 }
 VARYING = ("yolo_cpu_usage_percent", "yolo_memory_usage_mb", "yolo_agent_active_time_seconds_total", "_sum")
 
@@ -189,6 +190,12 @@ def test_the_team_is_the_same_when_it_is_watched(tmp_path: Path, telemetry: Tele
     assert telemetry.tree() == TREE
     assert _words(telemetry) == STORY.split()
     assert {event.runtime for event in telemetry.events} == {"yolo"}
+
+
+def test_the_team_starts_again_from_its_file(tmp_path: Path) -> None:
+    """What a critical error paused goes on after the next start, since the mode was saved when it was set."""
+    assert example(tmp_path / "team.state") == PRINTED
+    assert example(tmp_path / "team.state") == PRINTED
 
 
 def test_the_team_measures_exactly_what_happened(tmp_path: Path, telemetry: Telemetry) -> None:
@@ -275,7 +282,7 @@ LABELLED = [
     ("yolo_workflows_total", {"outcome": "error"}, 1),
     ("yolo_workflows_total", {"outcome": "cancelled"}, 0),
     ("yolo_workflow_duration_seconds_count", {"outcome": "ok"}, 2),
-    ("yolo_state_saves_total", {}, 13),
+    ("yolo_state_saves_total", {}, 14),
     ("yolo_state_load_time_seconds_count", {}, 1),
     ("flex_run_active", {"runtime": "yolo"}, 0),
 ]

@@ -108,6 +108,7 @@ Item = Callable[[Any, Call, Any], None]
 Failed = Callable[[Any, Call, BaseException], str | None]
 Result = Callable[[Call, Any], Any]
 Replace = Callable[[Call], Arguments]
+Only = Callable[[tuple[Any, ...]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,9 @@ class Patch:
         failed: An exception came out; returns the outcome, or "" for what the exception itself says.
         result: Return what the caller is to get instead of ``value`` (of functions and coroutine functions).
         arguments: Return the ``(args, kwargs)`` that the host's function is to get instead.
+
+    ``only`` looks at the positional arguments before anything else is made; False lets the call pass unwatched, which
+    costs a fraction: for a place that much passes of which little matters.
 
     ``paused`` and ``ok`` are exceptions, as ``module:Class``, with which the host says that a call waits for a human
     or is over in good order; nothing is imported for them.
@@ -165,6 +169,7 @@ class Patch:
     failed: Failed | None = None
     result: Result | None = None
     arguments: Replace | None = None
+    only: Only | None = None
     paused: tuple[str, ...] = ()
     ok: tuple[str, ...] = ()
     shape: Shape = ""

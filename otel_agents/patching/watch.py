@@ -70,6 +70,8 @@ class Site:
         """Return the watch over a call that starts now; None: nobody wants to know, the call goes bare."""
         if not self.on or not (self.always or RECORDER.listening()):
             return None
+        if self.patch.only is not None and not guard.run(self.at["before"], self.patch.only, args):
+            return None
         if is_collecting():
             return None  # a finalizer of the host's: what it calls is no part of anything
         return guard.run(self.at["before"], self._open, args, kwargs, kind)

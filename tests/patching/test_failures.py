@@ -43,17 +43,26 @@ def broken(*_: object) -> NoReturn:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("step", ["before", "started", "after", "item", "result", "arguments"])
+@pytest.mark.parametrize("step", ["only", "before", "started", "after", "item", "result", "arguments"])
 def test_a_row_that_fails_changes_nothing(host: ModuleType, rows: Rows, told: Told, shape: str, step: str) -> None:
     """Whatever part of a row raises, the host gets its result; the failure is counted under its step."""
     rows.node(shape, **{step: broken})
     expected = "value" if shape in ("plain", "coro") else ["value"]
     assert drained(getattr(host, shape)("value")) == expected
-    places = {"started": "before", "arguments": "before"}
+    places = {"only": "before", "started": "before", "arguments": "before"}
     asked = step != "item" or shape in ("gen", "agen")
     assert guard.errors() == ({f"patch.host.{places.get(step, step)}": 1} if asked else {})
-    assert told.ends == ([] if step == "before" else [(shape, "ok")])
+    assert told.ends == ([] if step in ("only", "before") else [(shape, "ok")])
     guard.reset()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_row_looks_at_some_calls_only(host: ModuleType, rows: Rows, told: Told, shape: str) -> None:
+    """What ``only`` says no to passes unwatched."""
+    rows.node(shape, only=lambda args: args == ("watched",))
+    for value in ("other", "watched"):
+        drained(getattr(host, shape)(value))
+    assert told.ends == [(shape, "ok")]
 
 
 @pytest.mark.parametrize("shape", SHAPES)

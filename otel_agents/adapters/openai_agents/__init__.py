@@ -39,21 +39,25 @@ PATCHES: Final = (
     Patch(
         "agents.tracing.spans:SpanImpl.start",
         why="Agents begin with a span of the SDK, in the task that does their work; no function is all of it.",
+        only=spans.begins,
         after=spans.after_start,
     ),
     Patch(
         "agents.tracing.spans:SpanImpl.finish",
         why="Agents end with it, and a handoff's target is known only then.",
+        only=spans.ends,
         before=spans.before_finish,
     ),
     Patch(
         "agents.tracing.spans:NoOpSpan.start",
         why="The same spans while the SDK's tracing is switched off.",
+        only=spans.begins,
         after=spans.after_start,
     ),
     Patch(
         "agents.tracing.spans:NoOpSpan.finish",
         why="The same spans while the SDK's tracing is switched off.",
+        only=spans.ends,
         before=spans.before_finish,
     ),
     Patch(

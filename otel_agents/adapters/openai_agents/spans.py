@@ -17,16 +17,28 @@ from otel_agents.recorder import RECORDER
 from otel_agents.semconv.gen_ai import ERROR_TYPE
 from otel_agents.semconv.kinds import NODE
 
+AGENT: Final = "agent"  # the type of a span, and the kind of a node
+
+
+def begins(args: tuple[Any, ...]) -> bool:
+    """Whether the span that begins is one that matters: most are those of models, tools and turns."""
+    return bool(args[0].span_data.type == AGENT)
+
+
+def ends(args: tuple[Any, ...]) -> bool:
+    """Whether the span that ends is one that matters."""
+    return args[0].span_data.type in ENDS
+
 
 def after_start(_: None, call: Call, result: object) -> None:
-    """A span began. An agent's is current from here on, in the task of its run."""
+    """An agent's span began. The agent is current from here on, in the task of its run."""
     span = call.self
-    inside = f.inside() if span.span_data.type == "agent" else None
+    inside = f.inside()
     run = f.running(inside) if inside is not None else None
     if inside is None or run is None:
         return
     name = str(span.span_data.name)
-    start = f.node(name, f.node_id(inside, name), "agent")
+    start = f.node(name, f.node_id(inside, name), AGENT)
     operation = RECORDER.start(NODE, name, start.attributes)
     if operation is None:
         return
@@ -37,11 +49,10 @@ def after_start(_: None, call: Call, result: object) -> None:
 
 
 def before_finish(call: Call) -> None:
-    """A span ends."""
-    end = ENDS.get(call.self.span_data.type)
-    inside = f.inside() if end is not None else None
-    if end is not None and inside is not None:
-        end(inside, call.self)
+    """An agent's span ends, or that of a handoff."""
+    inside = f.inside()
+    if inside is not None:
+        ENDS[call.self.span_data.type](inside, call.self)
 
 
 def _end_agent(inside: Operation, span: Any) -> None:
@@ -81,7 +92,7 @@ def _hand_over(inside: Operation, span: Any) -> None:
         RECORDER.start_handoff(str(data.from_agent), str(data.to_agent))
 
 
-ENDS: Final[Mapping[str, Callable[[Operation, Any], None]]] = {"agent": _end_agent, "handoff": _hand_over}
+ENDS: Final[Mapping[str, Callable[[Operation, Any], None]]] = {AGENT: _end_agent, "handoff": _hand_over}
 
 
 def before_interruption(call: Call) -> None:

@@ -16,9 +16,11 @@ DAMAGED = "a queue's file is damaged"
 PROMISED = (KILLED, POWER, AWAY, REFUSES, QUEUE_FULL, DISK_FULL, MEMORY, GATEWAY_GONE, GATEWAYS_CHANGE, DAMAGED)
 
 KILLED_PROGRAM = "in the SDK of a program that is killed"
+GIVEN_UP = "not taken by an agent for longer than the SDK tries"
+GONE = "waiting on the disk of an agent whose machine is gone"
 UNDECIDED = "traces without `flex.run.id` that wait for a decision of the gateway's sampler"
 TOO_MANY = "more of those traces within `decision_wait` than `num_traces`"
 NO_ROOM = "spans without `flex.run.id` that find no room in the gateway's queue"
 FILES = "in `file/traces`, `file/logs`"
 REMOTE_WRITE = "metrics by `prometheus_remote_write`"
-NOT_PROMISED = (UNDECIDED, TOO_MANY, NO_ROOM, FILES, REMOTE_WRITE)
+NOT_PROMISED = (KILLED_PROGRAM, GIVEN_UP, GONE, UNDECIDED, TOO_MANY, NO_ROOM, FILES, REMOTE_WRITE)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.collector import promises, test_disks, test_losses, test_sampling, test_tier_losses
+from tests.dashboards import test_paging
 from tests.dashboards.reading import metrics, rules
 from tests.docs.pages import ROOT, read
 
@@ -31,7 +32,7 @@ NOT_PROMISED = rows("What is not promised", "Data arrives at least once")
 
 def proven(kind: str) -> Iterator[str]:
     """Yield what the tests of losses say that they are the proof of."""
-    for module in (test_losses, test_disks, test_sampling, test_tier_losses):
+    for module in (test_losses, test_disks, test_sampling, test_tier_losses, test_paging):
         for test in vars(module).values():
             for mark in getattr(test, "pytestmark", ()):
                 if mark.name == "proves" and mark.args[0] == kind:
@@ -45,7 +46,7 @@ def test_every_promise_of_the_docs_is_proven() -> None:
 
 
 def test_what_is_not_promised_is_shown() -> None:
-    """Tests show what is lost where a Collector loses, and the docs have each of these rows."""
+    """Tests show what is lost or who is told of it, and the docs have each of these rows."""
     assert set(proven("loss")) == set(promises.NOT_PROMISED)
     assert set(promises.NOT_PROMISED) <= {what for what, *_ in NOT_PROMISED}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import sys
 import threading
 import time
@@ -126,6 +127,7 @@ def silence() -> None:
 def main() -> None:
     """Work, in silence from the first line on, until there is nothing more to read."""
     before, tick = WORK[sys.argv[1]]
+    logging.basicConfig()  # what the SDK gives up, it says there
 
     def work() -> None:
         before()

@@ -95,14 +95,16 @@ class Told:
             ]
             self._changed.notify_all()
 
-    def of(self, name: str) -> list[Notification]:
+    def of(self, name: str, begin: int = 0) -> list[Notification]:
         """Return what was told of an alert that fires."""
-        return [each for each in self.notifications if (each.name, each.status) == (name, "firing")]
+        return [each for each in self.notifications[begin:] if (each.name, each.status) == (name, "firing")]
 
-    def wait(self, names: set[str], meanwhile: Callable[[], object], state: Callable[[], object]) -> None:
+    def wait(
+        self, names: set[str], meanwhile: Callable[[], object], state: Callable[[], object], begin: int = 0
+    ) -> None:
         """Return when somebody was told of all of these; in vain, the state tells why."""
         end = time.monotonic() + WAIT_S
-        while missing := {name for name in names if not self.of(name)}:
+        while missing := {name for name in names if not self.of(name, begin)}:
             assert time.monotonic() < end, (f"in {WAIT_S} s nobody was told of {sorted(missing)}", state())
             meanwhile()
             with self._changed:

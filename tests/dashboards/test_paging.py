@@ -153,10 +153,12 @@ def scraping(folder: Path, manager: str, three: Collectors, **programs: int) -> 
 
 
 class Seen(NamedTuple):
-    """What was told, and which alerts Prometheus fired at any time."""
+    """What was told, which alerts Prometheus fired at any time, and what explains them."""
 
     told: Told
     fired: set[str]
+    gone: str  # the Collector that is gone
+    said: str  # by the program that misbehaves
 
 
 @pytest.fixture(scope="module")
@@ -182,11 +184,14 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         told.wait(AT_WORK, little.send, state)
         silence(ill, well)
         told.wait(IN_SILENCE, nothing, state)
+        begin = len(told.notifications)
         ill.kill()
         three.little.kill()
-        told.wait(AT_THE_END, nothing, state)
+        told.wait(AT_THE_END, nothing, state, begin)
         fired = known.query('count by (alertname) (max_over_time(ALERTS{alertstate="firing"}[5m]))')
-        yield Seen(told, {each["metric"]["alertname"] for each in fired})
+        names = {each["metric"]["alertname"] for each in fired}
+        gone = f"127.0.0.1:{three.little.ports['METRICS']}"
+        yield Seen(told, names, gone, (folder / "bad.log").read_text())
 
 
 def test_every_alert_has_its_proof() -> None:
@@ -225,6 +230,18 @@ def test_what_a_narrower_alert_says_is_not_told(name: str, seen: Seen) -> None:
 def test_a_killed_program_is_missed(seen: Seen) -> None:
     """Of a program that was killed with a run in it, somebody is told that it is gone."""
     assert {each.labels["job"] for each in seen.told.of("RunsLostFromView")} == {"bad"}
+
+
+@pytest.mark.proves("loss", promises.GONE)
+def test_a_collector_that_is_gone_is_missed(seen: Seen) -> None:
+    """Of a Collector that is gone, with all that waits there, somebody is told; at the start there was none at all."""
+    assert {each.labels.get("instance") for each in seen.told.of("CollectorDown")} - {None} == {seen.gone}
+
+
+@pytest.mark.proves("loss", promises.GIVEN_UP)
+def test_what_is_given_up_is_said(seen: Seen) -> None:
+    """What a Collector refuses for longer than the SDK tries is given up, and the program's log says so."""
+    assert "Failed to export logs batch" in seen.said
 
 
 def test_nobody_hears_of_who_does_well(seen: Seen) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from otel_agents.operation import OK, Operation, Run
+from otel_agents.operation import OK, Operation
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import kinds as k
 
@@ -28,11 +28,13 @@ def _is_taken(handoff: Operation) -> bool:
     return True
 
 
-def comes_back(run: Run, from_agent: str, to_agent: str) -> bool:
-    """Whether the work comes back to whom it came from, with no progress between."""
+def mark_loop(handoff: Operation) -> None:
+    """Mark a handoff by which the work comes back to whom it came from, with no progress between."""
+    run, from_agent, to_agent = handoff.run, str(handoff.attributes.get(a.YOLO_FROM_AGENT)), handoff.subject
     before, run.last_handoff = run.last_handoff, (from_agent, to_agent)
     progressed, run.progressed = run.progressed, False
-    return before == (to_agent, from_agent) and not progressed
+    if before == (to_agent, from_agent) and not progressed:
+        handoff.attributes[a.YOLO_HANDOFF_LOOP] = True
 
 
 def is_progress(operation: Operation) -> bool:

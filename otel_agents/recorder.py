@@ -12,7 +12,7 @@ from otel_agents import guard
 from otel_agents.audience import Audience
 from otel_agents.cleaning import Cleaner, fit
 from otel_agents.content import Capture, type_name
-from otel_agents.handoffs import PENDING, arrived, comes_back, is_progress
+from otel_agents.handoffs import PENDING, arrived, is_progress, mark_loop
 from otel_agents.lineage import current_open, inherited, spenders, step_over, was_left_inside
 from otel_agents.operation import (
     ABANDONED,
@@ -128,23 +128,20 @@ class Recorder:
         if run.handoffs and kind is k.NODE:
             for handoff in arrived(operation):
                 self.end(handoff)
+        if kind is k.HANDOFF:
+            mark_loop(operation)
         return self._begin(operation)
 
     def start_handoff(self, from_agent: str, to_agent: str) -> None:
         """Start a handoff that ends when the target's first node starts, with the run, or when too many wait."""
         inside = current_open()
         around = inside.run.operation if inside is not None else None
-        values: dict[str, object] = {a.YOLO_FROM_AGENT: from_agent}
-        if around is not None and comes_back(around.run, from_agent, to_agent):
-            values[a.YOLO_HANDOFF_LOOP] = True
-        operation = self.start(k.HANDOFF, to_agent, values, parent=around)
-        if operation is None:
-            return
-        if around is not None:
+        operation = self.start(k.HANDOFF, to_agent, {a.YOLO_FROM_AGENT: from_agent}, parent=around)
+        if operation is not None and around is not None:
             around.run.handoffs.append(operation)
             if len(around.run.handoffs) > PENDING:
                 self.end(around.run.handoffs.pop(0), outcome=ABANDONED)
-        else:
+        elif operation is not None:
             self.end(operation)
 
     # Ending
@@ -188,6 +185,8 @@ class Recorder:
         parent = current_open()
         run = parent.run if parent is not None else self._new_run(Identity(), None)
         operation = Operation(kind, subject, run, parent, self._clean(attributes))
+        if kind is k.HANDOFF:
+            mark_loop(operation)
         ago_ns = max(duration_ns, 0)
         operation.started_ns, operation.began_ns = self.wall_ns() - ago_ns, self.clock_ns() - ago_ns
         guard.each("signals.started", self._audience.started, operation)

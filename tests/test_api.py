@@ -316,6 +316,22 @@ def test_every_event_type_can_be_recorded(name: str) -> None:
     assert len(telemetry.logs) == 1
 
 
+def test_a_handoff_told_by_hand_may_be_a_loop() -> None:
+    """Work that comes back with nothing done between counts, by the block or measured elsewhere; else it does not."""
+    with capture() as telemetry:
+        with otel_agents.run("brief"):
+            for from_agent, to_agent in (("a", "b"), ("b", "a")):
+                with otel_agents.handoff(from_agent, to_agent):
+                    pass
+            record.handoff("a", "b", 0.1)
+            with otel_agents.node("search", kind="tool"):
+                pass
+            record.handoff("b", "a", 0.1)
+        record.handoff("a", "b", 0.1)
+    loops = {name: value for name, value in telemetry.metrics().items() if name.startswith("yolo_handoff_loops")}
+    assert loops == {"yolo_handoff_loops_total{agent=a}": 1, "yolo_handoff_loops_total{agent=b}": 1}
+
+
 def test_record_measures() -> None:
     """What was measured elsewhere has span, duration and count, as if it had been measured here."""
     with capture() as telemetry:

@@ -1,6 +1,6 @@
 """A program that works for a long time and leaves behind whatever a program can; prints what is held then, as JSON.
 
-`python -m tests.soaking 500000 4`: at least so many operations, in so many threads.
+`python -m tests.soaking 1000000 4 200`: so many operations in so many threads, or what can be done in so many seconds.
 """
 
 from __future__ import annotations
@@ -40,10 +40,12 @@ from otel_agents.operation import Fact, Identity, Operation, Run
 from otel_agents.pauses import LIMIT, Pause
 from otel_agents.recorder import RECORDER
 from otel_agents.semconv import kinds as k
+from tests.leftovers import descriptors, locks, names_of_threads
 
 NODES = 80  # of a round, each inside one of the 20 around them
 CHAIN = 5  # tasks of a round, each started by the one before
 WARM_UP = 50_000  # operations
+NO_LIMIT_S = 3600.0
 FLOOD = LIMIT + 1000  # questions and agents: more than are kept of either
 FRAMES = 20  # of an exception, each with something large
 
@@ -271,15 +273,16 @@ def operations() -> int:
     return Operation(k.GATE, "", Run(Identity()), None, {}).number
 
 
-def rounds(numbers: Iterator[int], until: int) -> None:
-    while operations() < until:
+def rounds(numbers: Iterator[int], until: int, deadline_s: float) -> None:
+    while operations() < until and time.monotonic() < deadline_s:
         number = next(numbers)
         for each in ROUND:
             each(number)
 
 
-def in_threads(count: int, numbers: Iterator[int], until: int) -> None:
-    started = [threading.Thread(target=copy_context().run, args=(rounds, numbers, until)) for _ in range(count)]
+def in_threads(count: int, numbers: Iterator[int], until: int, seconds: float = NO_LIMIT_S) -> None:
+    work = rounds, numbers, until, time.monotonic() + seconds
+    started = [threading.Thread(target=copy_context().run, args=work) for _ in range(count)]
     for each in started:
         each.start()
     for each in started:
@@ -306,7 +309,7 @@ def held() -> dict[str, Any]:
     }
 
 
-def soak(sdk: Sdk, pipe: pipeline.Pipeline, least: int, threads: int) -> dict[str, Any]:
+def soak(sdk: Sdk, pipe: pipeline.Pipeline, threads: int, wanted: int, seconds: float) -> dict[str, Any]:
     released = threading.Event()
     pipe.hub.keep_ring()
     pipe.hub.subscribe(lambda event: released.wait(), name="stalled")
@@ -318,7 +321,7 @@ def soak(sdk: Sdk, pipe: pipeline.Pipeline, least: int, threads: int) -> dict[st
         in_threads(threads, numbers, operations() + WARM_UP)
         settle(sdk, others)
         before, first = held(), operations()
-        in_threads(threads, numbers, first + least)
+        in_threads(threads, numbers, first + wanted, seconds)
         settle(sdk, others)
         after = held()
         report = {
@@ -344,26 +347,25 @@ def soak(sdk: Sdk, pipe: pipeline.Pipeline, least: int, threads: int) -> dict[st
     return report | {"flushed": pipe.hub.flush(30)}
 
 
-def names() -> list[str]:
-    return sorted(each.name for each in threading.enumerate())
-
-
-def main(least: int, threads: int) -> None:
+def main(wanted: int, threads: int, seconds: float) -> None:
     logging.getLogger("otel_agents.guard").propagate = False
     logging.getLogger("otel_agents.guard").addHandler(logging.NullHandler())
+    descriptors_before = descriptors()
     sdk = Sdk()
     pipe = pipeline.start(
         Config.load(environ={}), tracer_provider=sdk.traces, meter_provider=sdk.meters, logger_provider=sdk.logs
     )
-    report = soak(sdk, pipe, least, threads)
+    report = soak(sdk, pipe, threads, wanted, seconds)
     with otel_agents.run("last"):
         report["last"] = outer()
     sdk.shutdown()
-    report["threads"] = names()
+    report["threads"] = names_of_threads()
+    report["locks"] = locks()
     pipeline.stop()
-    report["threads_after"] = names()
+    report["threads_after"] = names_of_threads()
+    report["descriptors"] = descriptors() - descriptors_before
     json.dump(report, sys.stdout)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

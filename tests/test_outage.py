@@ -1,134 +1,225 @@
-"""A pause store that is away costs the host one short wait, and no question."""
+"""A Collector that goes away and comes back, and clients that do not read: every record is in the books, or counted."""
 
 from __future__ import annotations
 
+import json
 import socket
-import sqlite3
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
-from otel_agents import guard
-from otel_agents.outage import SPARED_NS, LastingPauses, StoreAwayError
-from otel_agents.pauses import Pause, Pending, open_pauses
-from otel_agents.testing import capture
 from tests.need import require_module
+from tests.receiver import REQUESTS
 
-require_module("sqlalchemy", "store")
+for _name in ("uvicorn", "starlette", "psutil"):
+    require_module(_name, "serve")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).parents[1]
+ROUNDS = 16_000
+MEGABYTE = 1_000_000
+NEVER_READ = 5
+REQUEST = b"GET /events HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: text/event-stream\r\n\r\n"
 
 
-def asked(request_id: str) -> Pause:
-    return Pause("thread", request_id, "run-1", "corr-1", "langgraph", "", 1_000)
-
-
-class Clock:
-    """Stands still until it is told to go on."""
+class Collector:
+    """Counts what arrives, on a port that it keeps; a Collector that is down has nobody at the port."""
 
     def __init__(self) -> None:
-        self.now_ns = 1
+        self.arrived: Counter[str] = Counter()
+        self.runs = 0
+        self.port = 0
+        self._server: ThreadingHTTPServer | None = None
 
-    def __call__(self) -> int:
-        return self.now_ns
+    def take(self, path: str, body: bytes) -> None:
+        request = REQUESTS[path]()
+        request.ParseFromString(body)
+        if path == "/v1/traces":
+            self.arrived["spans"] += sum(len(s.spans) for r in request.resource_spans for s in r.scope_spans)
+        elif path == "/v1/logs":
+            self.arrived["logs"] += sum(len(s.log_records) for r in request.resource_logs for s in r.scope_logs)
+        else:
+            found = [m for r in request.resource_metrics for s in r.scope_metrics for m in s.metrics]
+            points = [p for m in found if m.name == "flex.run.status" for p in m.sum.data_points]
+            self.runs = max(self.runs, sum(int(point.as_int) for point in points))
+
+    def up(self) -> None:
+        collector = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                collector.take(self.path, self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.port = self._server.server_port
+        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+
+    def down(self) -> None:
+        assert self._server is not None
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Program:
+    """The program, which tells what has to happen next."""
+
+    def __init__(self, port: int) -> None:
+        command = [sys.executable, "-X", "faulthandler", "-W", "error", "-m", "tests.outage", str(ROUNDS)]
+        self._process = subprocess.Popen(
+            [*command, f"http://127.0.0.1:{port}"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def says(self, what: str) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        found: dict[str, Any] = json.loads(self._process.stdout.readline())
+        assert found["next"] == what
+        return found
+
+    def go_on(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+def connected(port: int) -> socket.socket:
+    """Ask for all events, and read nothing."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # or the kernel would do the reading
+    client.connect(("127.0.0.1", port))
+    client.sendall(REQUEST % port)
+    return client
+
+
+def woken(client: socket.socket) -> Any:
+    """Return the lines of the answer, once it has begun."""
+    lines = client.makefile("rb")
+    while not lines.readline().startswith(b"retry:"):
+        pass
+    return lines
+
+
+def read_on(lines: Any, until: int) -> tuple[int, int]:
+    """Read as a client that wakes up; returns how many events came, and how many it is told that it missed."""
+    events = missed = 0
+    for line in lines:
+        events += line.startswith(b"id:")
+        if line.startswith(b"data:") and b'"slow_client"' in line:
+            missed += json.loads(line[5:])["dropped"]
+        if events + missed >= until:
+            break
+    return events, missed
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep everybody else out of a database."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
-        holder.execute("BEGIN EXCLUSIVE")
-        yield
-        holder.execute("ROLLBACK")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "pauses.db"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def pauses(path: Path, clock: Clock) -> Iterator[LastingPauses]:
-    guard.reset()
-    lasting = LastingPauses(open_pauses(f"sqlite:///{path}?timeout=0.01"), clock)
-    yield lasting
-    lasting.close()
-    guard.reset()
-
-
-def stored(path: Path) -> tuple[Pause, ...]:
-    """Return what another process would find."""
-    other = open_pauses(f"sqlite:///{path}")
+def played() -> Iterator[dict[str, Any]]:
+    collector = Collector()
+    collector.up()
+    program = Program(collector.port)
     try:
-        return other.find("thread")
+        yield _books(collector, program)
     finally:
-        other.close()
+        program.end()
+        collector.down()
 
 
-def test_while_the_store_is_away_questions_wait_here(pauses: LastingPauses, path: Path) -> None:
-    """What is asked then is found and taken by this process; only the first question waits for the store."""
-    with locked(path):
-        pauses.put(asked("r1"))
-        pauses.put(asked("r2"))
-        assert pauses.find("thread") == (asked("r1"), asked("r2"))
-        assert pauses.take("thread", "r1") == asked("r1")
-        assert pauses.take("thread", "r1") is None
-        assert guard.errors() == {"pauses.store": 1}
+def _books(collector: Collector, program: Program) -> dict[str, Any]:
+    port = program.says("clients")["port"]
+    silent = [connected(port) for _ in range(NEVER_READ)]
+    program.go_on()
+    first = program.says("down") | {"arrived": dict(collector.arrived)}
+    collector.down()
+    program.go_on()
+    down = program.says("up") | {"arrived": dict(collector.arrived)}
+    collector.up()
+    with connected(port) as late, woken(late) as lines:
+        program.go_on()
+        back = program.says("read")
+        seen = read_on(lines, back["published"] - down["published"])
+        program.go_on()
+        end = program.says("end")
+    for client in silent:
+        client.close()
+    program.go_on()
+    arrived = {"arrived": dict(collector.arrived), "runs": collector.runs, "seen": seen}
+    return {"first": first, "down": down, "back": back, "end": end} | arrived
 
 
-def test_nobody_is_told_too_few(pauses: LastingPauses, path: Path) -> None:
-    """How many questions are open is unknown while the store is away, and not what this process knows alone."""
-    with locked(path):
-        pauses.put(asked("r1"))
-        with pytest.raises(StoreAwayError):
-            pauses.pending()
+@pytest.fixture(scope="module")
+def books() -> Iterator[dict[str, Any]]:
+    """Play it once."""
+    with played() as found:
+        yield found
 
 
-def test_it_is_asked_again_after_a_while(pauses: LastingPauses, path: Path, clock: Clock) -> None:
-    """The store gets what waited with the next question after its ten seconds of peace, and not before."""
-    with locked(path):
-        pauses.put(asked("r1"))
-    clock.now_ns += SPARED_NS - 1
-    pauses.put(asked("r2"))
-    assert stored(path) == ()
-    clock.now_ns += 1
-    pauses.put(asked("r3"))
-    assert sorted(pause.request_id for pause in stored(path)) == ["r1", "r2", "r3"]
-    assert sorted(pause.request_id for pause in pauses.find("thread")) == ["r1", "r2", "r3"]
-    assert guard.errors() == {"pauses.store": 1}
+def test_while_the_collector_is_there_everything_arrives(books: dict[str, Any]) -> None:
+    """Two spans and four events for each round, none refused."""
+    made = {"spans": 2 * ROUNDS, "logs": 4 * ROUNDS}
+    assert books["first"]["arrived"] == made
+    assert books["first"]["books"] == {name: {"made": count, "SUCCESS": count} for name, count in made.items()}
 
 
-def test_whoever_counts_brings_the_store_up_to_date(pauses: LastingPauses, path: Path, clock: Clock) -> None:
-    """When the store is back, looking at what is open moves what waited, and counts it."""
-    with locked(path):
-        pauses.put(asked("r1"))
-    clock.now_ns += SPARED_NS
-    assert pauses.pending() == {"langgraph": Pending(1, 1_000)}
-    assert stored(path) == (asked("r1"),)
-    assert pauses.take("thread", "r1") == asked("r1")
-    assert stored(path) == ()
+def test_while_it_is_away_nothing_arrives_and_the_program_works_on(books: dict[str, Any]) -> None:
+    """What was made meanwhile was refused, or is beyond what a queue holds; nothing of ours failed over it."""
+    assert books["down"]["arrived"] == books["first"]["arrived"]
+    for name, book in books["down"]["books"].items():
+        assert book["made"] == 3 * books["first"]["books"][name]["made"]
+        assert book["SUCCESS"] == books["first"]["books"][name]["SUCCESS"]
+        assert 0 < book["FAILURE"] <= book["made"] - book["SUCCESS"]
+    assert books["back"]["errors"] == {}
 
 
-def test_the_pipeline_lets_its_store_be_away(path: Path) -> None:
-    """A database named by the setting is one that may be away; memory needs nothing around it."""
-    with capture(pause_store=f"sqlite:///{path}"):
-        from otel_agents.recorder import RECORDER
+def test_when_it_is_back_everything_arrives_again(books: dict[str, Any]) -> None:
+    """What was made since has arrived whole; what arrived in all is what was acknowledged; the loss is known."""
+    waited = {name: book["SUCCESS"] for name, book in books["back"]["back"].items()}
+    for name, each in (("spans", 2), ("logs", 4)):
+        book = books["back"]["books"][name]
+        assert book["SUCCESS"] - waited[name] == each * ROUNDS // 4
+        assert book["SUCCESS"] == books["arrived"][name]
+        beyond = book["made"] - book["SUCCESS"] - book["FAILURE"]  # what the SDK's queues did not hold
+        assert beyond == books["down"]["books"][name]["made"] - waited[name] - book["FAILURE"] >= 0
 
-        assert isinstance(RECORDER.pauses, LastingPauses)
-    with capture():
-        assert not isinstance(RECORDER.pauses, LastingPauses)
+
+def test_metrics_miss_nothing(books: dict[str, Any]) -> None:
+    """Sums go on while nobody takes them: afterwards they tell of every run."""
+    assert books["runs"] == 3 * ROUNDS + ROUNDS // 4
 
 
-def test_a_server_that_says_nothing_is_given_up() -> None:
-    """A database server that takes the connection and is silent does not hold up the program that starts."""
-    require_module("psycopg", "postgres")
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-        with pytest.raises(ValueError, match="OTEL_AGENTS_PAUSE_STORE=postgresql") as caught:
-            open_pauses(f"postgresql+psycopg://somebody@127.0.0.1:{port}/pauses")
-    assert "OperationalError" in str(caught.value)
+def test_memory_does_not_grow_while_nobody_takes_anything(books: dict[str, Any]) -> None:
+    """Queues are full after the first round of the outage; the rounds after it add nothing."""
+    memory = books["back"]["memory"]
+    assert memory[-1] - memory[1] < 8 * MEGABYTE, memory
+
+
+def test_a_client_that_wakes_up_is_told_exactly_what_it_missed(books: dict[str, Any]) -> None:
+    """The events that it gets and the events that it is told of as dropped are all that there were."""
+    events, missed = books["seen"]
+    assert events + missed == books["back"]["published"] - books["down"]["published"] == ROUNDS
+    assert missed > 0
+
+
+def test_clients_that_never_read_are_counted_and_let_go(books: dict[str, Any]) -> None:
+    """What they missed stands in the metrics' sum; they hold neither a descriptor nor a thread when we stop."""
+    assert books["back"]["lost"]["events"] > NEVER_READ * ROUNDS
+    end = books["end"]
+    assert end["left"]["descriptors"] == end["before"]["descriptors"]
+    assert end["left"]["threads"] == end["before"]["threads"] == ["MainThread"]
+    count, held = end["left"]["locks"]
+    assert (count > 0, held) == (True, [])

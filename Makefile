@@ -21,7 +21,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 KEY := $(shell cat pyproject.toml | cksum | cut -d ' ' -f 1)
 OLDEST_KEY := $(shell cat pyproject.toml tests/oldest.txt | cksum | cut -d ' ' -f 1)
 
-.PHONY: help demo test lint format proof test-oldest bench measure baselines generate pictures check-generated checklist docs-check clean
+.PHONY: help demo test lint format proof test-oldest framework-tests frameworks bench measure baselines generate pictures check-generated checklist docs-check clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -50,6 +50,13 @@ proof: $(VENV)/.test-$(KEY) ## Run what is heavier: builds, installs, slow tests
 test-oldest: $(OLDEST)/.test-$(OLDEST_KEY) ## Run the adapters' tests with the oldest versions that we support
 	@if [ -d tests/adapters ]; then set -x; $(OLDEST)/bin/python -m pytest -W default tests/adapters $(ARGS); \
 	else echo "no adapter has tests yet"; fi
+
+framework-tests: $(VENV)/.test-$(KEY) ## Run the frameworks' own tests without and with us, and compare; long
+	$(BIN)/python -m tests.frameworks $(ARGS)
+
+# With nothing but Python, so that it can be done while other environments are made.
+frameworks: ## Make the environments for that
+	$(PYTHON) -m tests.frameworks --prepare
 
 # In an environment of its own: opentelemetry-instrument would load the other instrumentations in every test.
 bench: ## Measure the cost, beside other instrumentations and hand-written code; minutes

@@ -1,0 +1,1 @@
+"""The frameworks' own tests, run without and with us and compared: `make framework-tests`, which writes a page."""

@@ -25,6 +25,7 @@ PACKAGE = str(Path(otel_agents.__file__).parent)
 RUNTIMES = str(Path(PACKAGE, "runtime"))  # are hosts like any other
 A_CALL = 2  # frames of ours, at most
 EXPORTING = "urllib3."  # no host talks HTTP: what is logged there is the exporter's
+STORE = "/runtime/flex/store/"  # where it waits for its threads is chance
 RACED = "concurrent/futures/_base.py"  # has a line for who waits, and one for who need not
 LINES = "%(levelname)s %(name)s %(module)s:%(lineno)d %(funcName)s %(threadName)s %(message)s"
 FRAME = re.compile(r'(?P<before>[ |]*)File "(?P<path>[^"]+)", line \d+, in ')
@@ -67,6 +68,8 @@ def frames(error: BaseException) -> list[str]:
     """Return the frames of a traceback but ours, of which a call has two at most."""
     found, ours = [], 0
     for frame in traceback.extract_tb(error.__traceback__):
+        if STORE in frame.filename:
+            break
         ours = ours + 1 if is_ours(frame.filename) else 0
         if ours > A_CALL:
             found.append(f"more than {A_CALL} frames of ours in one call: {frame}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from tests.need import require_module
 from tests.transparency.hosts.inhouse import Engine
 from tests.transparency.situations import HOSTS, SITUATIONS, Host, at_tick, played
 from tests.transparency.step import AWAITS, Here
-from tests.transparency.telling import described, frames
+from tests.transparency.telling import described, frames, hooks, log_lines
 
 TARGETS = Path(__file__).parent / "hosts" / "targets.yaml"
 SLOW = {"langgraph", "openai_agents", "flex"}
@@ -70,6 +71,10 @@ def test_nothing_that_can_be_seen_is_different(name: str, situation: str) -> Non
     with watching(name) as telemetry:
         ours = played(program, situation)
         assert bool(telemetry.tree()) == bool(bare)
+        telemetry.reset()
+    if program.forgets:
+        with hooks(), log_lines():  # what it left behind goes here, and not in the middle of another test
+            gc.collect()
 
     assert ours == bare
 

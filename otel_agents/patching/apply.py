@@ -109,7 +109,8 @@ def apply(adapter: Adapter, *, on_applied: OnApplied | None = None) -> Applied:
             return applied
         applied = _applied[adapter.name] = Applied(adapter, on_applied)
         applied.look(sys.modules)
-        guard.run(f"patch.{adapter.name}.tell", applied.tell, [name for name in tuple(sys.modules) if not is_half(name)])
+        loaded = tuple(sys.modules)  # as another thread may import meanwhile
+        guard.run(f"patch.{adapter.name}.tell", applied.tell, [name for name in loaded if not is_half(name)])
         for name in {patch.module: None for patch in adapter.patches}:
             if name not in sys.modules and name not in _hooked:
                 _hooked.add(name)

@@ -54,6 +54,8 @@ def two_tiers(folder: Path, *overlays: str, **environ: str) -> Iterator[Tiers]:
         sends = to(end.endpoint) | certificates | environ
         with collecting(folder / "gateway", "gateway.yaml", *overlays, **sends) as second:
             finds = {"OTELCOL_GATEWAY": "127.0.0.1", "OTELCOL_GATEWAY_PORT": str(second.ports["GRPC"])}
+            # Where a program runs, the first tier knows.
+            finds |= {name: value for name, value in environ.items() if name == "OTELCOL_ENVIRONMENT"}
             with collecting(folder / "agent", "agent.yaml", **certificates, **finds) as agent:
                 yield Tiers(agent, second, end)
 

@@ -27,8 +27,7 @@ def step_over(operation: Operation) -> None:
 
     What is asked of the operations around, is asked of those that still run.
     """
-    if operation.parent is not None and operation.parent.outcome:
-        operation.parent = still_open(operation.parent)
+    operation.parent = still_open(operation.parent)
 
 
 def still_open(operation: Operation | None) -> Operation | None:

@@ -109,9 +109,10 @@ def apply(adapter: Adapter, *, on_applied: OnApplied | None = None) -> Applied:
             return applied
         applied = _applied[adapter.name] = Applied(adapter, on_applied)
         applied.look(sys.modules)
-        loaded = tuple(sys.modules)  # as another thread may import meanwhile
-        guard.run(f"patch.{adapter.name}.tell", applied.tell, [name for name in loaded if not is_half(name)])
-        for name in {patch.module: None for patch in adapter.patches}:
+        named = {patch.module: None for patch in adapter.patches}
+        whole = [name for name in named if name in sys.modules and not is_half(name)]
+        guard.run(f"patch.{adapter.name}.tell", applied.tell, whole)
+        for name in named:
             if name not in sys.modules and name not in _hooked:
                 _hooked.add(name)
                 register_post_import_hook(partial(_imported, name), name)

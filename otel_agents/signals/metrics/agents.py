@@ -52,13 +52,11 @@ class Agents:
 
     def works(self, fact: Fact) -> None:
         """Take in a ``node_start``."""
-        if self._living:
-            self._work(fact, 1)
+        self._work(fact, 1)
 
     def rests(self, fact: Fact) -> None:
         """Take in a ``node_complete``."""
-        if self._living:
-            self._work(fact, -1)
+        self._work(fact, -1)
 
     def refreshed(self, fact: Fact) -> None:
         """Take in a ``context_refreshed``; what it does not say stays as it was."""
@@ -85,7 +83,7 @@ class Agents:
         return {name: each_ns / 1e9 for name, each_ns in spent_ns.items()}
 
     def _work(self, fact: Fact, nodes: int) -> None:
-        if fact.attributes.get(a.FLEX_NODE_KIND) != "agent":
+        if not self._living or fact.attributes.get(a.FLEX_NODE_KIND) != "agent":
             return
         name = str(fact.attributes.get(a.FLEX_CAPABILITY_ID))
         with lock():

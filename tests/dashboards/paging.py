@@ -148,18 +148,19 @@ def alertmanager(folder: Path) -> Iterator[tuple[Told, str]]:
         config.write_text(_hasten_config(url))
         with subprocess.Popen(command, stderr=log) as process:
             try:
-                _ready(f"http://{address}/-/ready")
+                answers(f"http://{address}/-/ready", WAIT_S)
                 yield told, address
             finally:
                 process.terminate()
                 process.wait(WAIT_S)
 
 
-def _ready(url: str) -> None:
-    end = time.monotonic() + WAIT_S
+def answers(url: str, timeout_s: float) -> None:
+    """Return when somebody answers there."""
+    end = time.monotonic() + timeout_s
     while True:
         try:
-            urllib.request.urlopen(url, timeout=WAIT_S).close()
+            urllib.request.urlopen(url, timeout=timeout_s).close()
         except OSError:
             assert time.monotonic() < end, f"{url} does not answer"
             time.sleep(0.05)

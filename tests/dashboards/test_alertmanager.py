@@ -15,6 +15,7 @@ import pytest
 
 from dashboards.alerting import alerts
 from dashboards.model import Alert
+from tests.dashboards.paging import answers
 from tests.dashboards.reading import FOLDER, LIMITS
 from tests.need import require_command
 
@@ -76,22 +77,10 @@ def alertmanager(tmp_path: Path) -> Iterator[str]:
     command = [program, f"--config.file={CONFIG}", f"--storage.path={tmp_path}", f"--web.listen-address={address}"]
     with subprocess.Popen([*command, "--cluster.listen-address="], stderr=subprocess.DEVNULL) as process:
         try:
-            _wait(f"http://{address}/-/ready")
+            answers(f"http://{address}/-/ready", WAIT_S)
             yield f"http://{address}/api/v2/alerts"
         finally:
             process.terminate()
-
-
-def _wait(url: str) -> None:
-    end = time.monotonic() + WAIT_S
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=WAIT_S).close()
-        except OSError:
-            assert time.monotonic() < end, f"{url} does not answer"
-            time.sleep(0.05)
-        else:
-            return
 
 
 def _silenced(url: str, alerts: list[dict[str, str]]) -> set[tuple[str, str]]:

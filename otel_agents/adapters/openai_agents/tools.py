@@ -18,9 +18,8 @@ from otel_agents.semconv.gen_ai import ERROR_TYPE
 
 TOOL: Final = "tool"
 FAILED: Final = "failed"
-TOOL_ERROR: Final = (
-    "tool_error"  # OpenTelemetry's word for a call that is answered with an error, where nothing is raised
-)
+# OpenTelemetry's word for a call that is answered with an error, where nothing is raised.
+TOOL_ERROR: Final = "tool_error"
 
 
 def before_function(call: Call) -> Start | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from agents import Agent, ModelBehaviorError, ModelRetrySettings, ModelSettings
+from agents import Agent, ModelBehaviorError, ModelRetrySettings, ModelSettings, Runner, handoff
 from pydantic import BaseModel
 
 from otel_agents.testing import Telemetry
@@ -98,4 +98,37 @@ def test_arguments_of_the_wrong_type_are_asked_for_again(way: str, seen: Telemet
         "node ping (tool): error",
         "node ping (tool): error",
         "node ping (tool): ok",
+    ]
+
+
+async def _accept(context: Any, given: Answer) -> None:
+    """Take what a handoff is given."""
+
+
+@EVERY_WAY
+def test_arguments_of_a_handoff_of_the_wrong_type_are_told(way: str, seen: Telemetry) -> None:
+    """The run fails of them; nobody takes over, and nobody asks again."""
+    taken = handoff(agent("b"), on_handoff=_accept, input_type=Answer)
+    with pytest.raises(ModelBehaviorError):
+        WAYS[way](agent("a", call("transfer_to_b", number="x"), handoffs=[taken]))
+
+    assert told(seen, "validation_error", "handoff") == [
+        ("validation_error", {"scope": "input", "errorCount": 1, "attempt": 1}),
+    ]
+    assert seen.metrics()["flex.validation.errors{runtime=openai_agents,scope=input}"] == 1
+    assert seen.tree() == ["run a: error", "  node a (agent): error", "    node model (step): ok"]
+
+
+@EVERY_WAY
+def test_an_answer_that_was_told_inside_a_handoff_is_told_once(way: str, seen: Telemetry) -> None:
+    """An agent that the host asks while it hands over gave a wrong answer; the handoff's own arguments were right."""
+
+    async def ask(context: Any) -> None:
+        await Runner.run(agent("asked", '{"number": "x"}', output_type=Answer), "hi")
+
+    with pytest.raises(ModelBehaviorError):
+        WAYS[way](agent("a", call("transfer_to_b"), handoffs=[handoff(agent("b"), on_handoff=ask)]))
+
+    assert told(seen, "validation_error") == [
+        ("validation_error", {"scope": "output", "errorCount": 1, "attempt": 1}),
     ]

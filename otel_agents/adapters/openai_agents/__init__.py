@@ -95,6 +95,11 @@ PATCHES: Final = (
         failed=models.failed_validation,
     ),
     Patch(
+        "agents.run_internal.turn_resolution:execute_handoffs",
+        why="What a model wrote for the next agent is refused inside, and no tool is called there.",
+        failed=models.failed_handoff,
+    ),
+    Patch(
         "agents.run_internal.tool_execution:_FunctionToolBatchExecutor._invoke_tool_and_run_post_invoke",
         NODE,
         "A function tool runs, past approvals and guardrails of its input; guardrails of its output are a part of it.",

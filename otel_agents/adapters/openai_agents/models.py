@@ -79,6 +79,13 @@ def failed_validation(_: None, call: Call, error: BaseException) -> None:
         tell_invalid("output", error)
 
 
+def failed_handoff(_: None, call: Call, error: BaseException) -> None:
+    """What a model wrote for the agent that is to take over is not of the type that it should be."""
+    inside = f.inside()
+    if inside is not None and is_one_of(error, (f.MODEL_BEHAVIOR,)) and not inside.saw(error):
+        tell_invalid("input", error)
+
+
 def tell_invalid(scope: str, error: BaseException, *, is_retried: bool = False) -> None:
     """Tell that what a model wrote is not valid; ``is_retried``: it is told, and may try again."""
     inside = f.inside()

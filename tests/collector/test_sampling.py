@@ -22,6 +22,7 @@ pytestmark = pytest.mark.proof
 require_module("langgraph_swarm", "demo")
 
 DROPPED = "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early_total"
+TOGETHER = "otelcol_processor_batch_batch_send_size_"
 RUNS, OTHERS = 50, 1000
 WAIT_S = 2
 SHORT = f"""
@@ -78,6 +79,18 @@ def test_runs_are_kept_and_the_rest_is_sampled(tmp_path: Path) -> None:
     assert names(end, "node") == names(end, "request") == set(runs)
     assert len([span for span in end.spans if span.name == "node"]) == RUNS
     assert 60 <= len(names(end, "other")) <= 140
+
+
+def test_what_the_sampler_keeps_is_written_together(tmp_path: Path) -> None:
+    """A thousand traces that are kept reach the queue in a few pieces, each of which is synced, and not one by one."""
+    short = tmp_path / "short.yaml"
+    short.write_text(SHORT)
+    with two_tiers(tmp_path, str(short), OTELCOL_SAMPLE_PERCENT="100") as tiers:
+        others = range(1000, 1000 + OTHERS)
+        assert post(f"{tiers.first.http}/v1/traces", spans(*((other, "other", False, 0) for other in others))) == 200
+        tiers.backend.wait(lambda end: names(end, "other") == set(others))
+        assert tiers.last.metrics()[TOGETHER + "sum"] == OTHERS
+        assert tiers.last.metrics()[TOGETHER + "count"] <= 10
 
 
 @pytest.mark.proves("loss", promises.TOO_MANY)

@@ -78,6 +78,8 @@ class Questions:
     ) -> bool:
         """Answer a question; whether this answer is the one: the first, in time, and the run has not ended.
 
+        Only `expired` may come late: it says just that.
+
         Raises:
             FlexError: `not_found`.
         """
@@ -87,7 +89,8 @@ class Questions:
             now = self._database.clock()
             alive = sql.exists().where(RUNS.c.run_id == QUESTIONS.c.run_id, RUNS.c.status.not_in(ENDED))
             in_time = QUESTIONS.c.expires_at.is_(None) | (QUESTIONS.c.expires_at > now)
-            mine = (QUESTIONS.c.request_id == request_id) & _OPEN & in_time & alive
+            mine = (QUESTIONS.c.request_id == request_id) & _OPEN & alive
+            mine = mine if decision == EXPIRED else mine & in_time
             return (
                 connection.execute(sql.update(QUESTIONS).where(mine).values(row | {"answered_at": now})).rowcount == 1
             )

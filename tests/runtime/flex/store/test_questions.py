@@ -124,6 +124,16 @@ async def test_a_question_expires_once_and_takes_no_answer_afterwards(store, oth
     assert [each.id for each in await store.questions.unsettled(run_id)] == ["late"]
 
 
+async def test_what_is_late_may_be_called_so_before_it_is_swept(store, clock) -> None:
+    """A run that ends closes its questions, also one whose time was up a moment ago."""
+    run_id, epoch = await running(store)
+    await ask(store, run_id, epoch, "late", expires_at=1010.0)
+    clock.now = 1011.0
+
+    assert await store.questions.answer("late", "expired") is True
+    assert (await store.questions.get("late")).decision == "expired"
+
+
 async def test_a_run_that_ended_takes_no_answer(store) -> None:
     """A question that a failed run left open is in no queue, and answering it comes too late."""
     run_id, epoch = await running(store)

@@ -91,6 +91,16 @@ async def test_frames_are_replayed_from_where_a_client_was(coordinator) -> None:
         await frames_of(coordinator, "nobody")
 
 
+async def test_a_client_that_names_a_frame_to_come_gets_what_comes(coordinator, held) -> None:
+    """Somebody who says that he saw more than there was is not waited for: his stream ends with the run."""
+    accepted = await coordinator.accept(envelope())
+    await held.began.wait()
+    reading = asyncio.create_task(frames_of(coordinator, accepted.run_id, 99_999))
+    await coordinator.cancel(accepted.run_id)
+
+    assert (await reading)[-1].type == "complete"
+
+
 async def test_frames_of_all_segments_are_read_together(coordinator) -> None:
     """Read from the beginning afterwards, a run that paused has both its endings, the last frame is the last one."""
     frames = await run(coordinator, **LOOK)

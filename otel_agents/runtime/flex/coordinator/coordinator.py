@@ -137,7 +137,8 @@ class Coordinator:
         is_active = await self._goes_on(run)
         if not is_active and run.last_seq <= after_seq:
             return
-        async with aclosing(self.store.journal.follow(run_id, after_seq)) as frames:
+        # A client may name a frame that there is not: waiting for what comes behind it would have no end.
+        async with aclosing(self.store.journal.follow(run_id, min(after_seq, run.last_seq))) as frames:
             async for frame in frames:
                 yield frame
                 is_behind = frame.seq > run.last_seq if is_active else frame.seq >= run.last_seq

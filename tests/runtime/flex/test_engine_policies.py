@@ -161,3 +161,15 @@ async def test_a_policy_is_triggered_by_hand(house, coordinator) -> None:
 
     assert [frame.message for frame in frames if frame.type == "log"] == ["by hand"]
     assert story(frames)[-1] == "complete completed"
+
+
+async def test_what_is_triggered_by_hand_while_a_run_waits_is_done_first_when_it_goes_on(house, coordinator) -> None:
+    """Nothing of the run is executed any more before the policy acts."""
+    look = policy("look", "onNodeComplete", "hitl", selector={"nodeId": "dig"})
+    frames = await run(coordinator, **policies(look, policy("stop", "manual", "fail", message="enough")))
+    await coordinator.fire(frames[0].run_id, "stop")
+    after = await coordinator.resume(frames[0].run_id, answer=Answer("approved"))
+    rest = await frames_of(coordinator, frames[0].run_id, after)
+
+    assert rest[-1].payload["error"]["message"] == "enough"
+    assert house.calls == {"dig": 1}

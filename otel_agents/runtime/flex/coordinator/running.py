@@ -84,6 +84,8 @@ class Running:
         """Execute a segment, and begin the next one if it was answered while it ran."""
         ending: Ending | None = None
         try:
+            if live.scene.has_policies("manual"):
+                await self.take_fires()  # what was asked for while the run waited
             ending = await self._coordinator.execute(live.segment)
         except (FlexError, Fenced) as error:
             _log.warning("run %s is let go: %s", live.segment.run_id, error)

@@ -133,14 +133,21 @@ class _Unprintable(Exception):
         raise ValueError("c4n4ry")
 
 
+class _Coded(Exception):
+    """An error whose code is none of ours, and nothing that could be looked up."""
+
+    code: Any = ({},)
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
         (_Unprintable(), "_Unprintable: <exception str() failed>"),
         (ValueError("x" * 5_000_000), f"ValueError: {'x' * 488}"),
         (KeyError("tea"), "KeyError: 'tea'"),
+        (_Coded("no"), "_Coded: no"),
     ],
-    ids=["unprintable", "long", "plain"],
+    ids=["unprintable", "long", "plain", "coded"],
 )
 async def test_an_error_of_any_kind_is_told(house, coordinator, error, said) -> None:
     """Its name and words end the run, as far as there are words, and at most 500 characters of them."""

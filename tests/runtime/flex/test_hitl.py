@@ -210,6 +210,7 @@ async def test_an_output_that_stays_invalid_is_shown_to_a_human(house, coordinat
 
     assert story(frames)[-3:] == ["hitl_request dig", "node_complete dig paused", "complete awaiting_hitl"]
     assert kinds(frames)["validation_error"] == 2
+    assert frames[-2].payload["output"] == {"ore": ""}
     rest = await answered(coordinator, frames[0].run_id, answer)
     assert rest[-1].status == ending
     assert house.calls["dig"] == calls

@@ -142,12 +142,11 @@ class Engine:
 
     async def _escalate(self, scene: Scene, node: PlanNode, outcome: Outcome, error: Exception) -> Exception:
         """Return with what the node ends."""
-        code = getattr(error, "code", "")
-        if code not in TRIGGERS:
+        if not isinstance(error, FlexError) or error.code not in TRIGGERS:
             return error
-        found = as_data("output", error.details) if isinstance(error, FlexError) else {}
-        decided = await self.rules.consult(scene, TRIGGERS[code], node, output=outcome.value, validation=found)
-        if not decided and code == "output_invalid":
+        trigger, found = TRIGGERS[error.code], as_data("output", error.details)
+        decided = await self.rules.consult(scene, trigger, node, output=outcome.value, validation=found)
+        if not decided and error.code == "output_invalid":
             await self.rules.ask(scene, "validation", node, INVALID)
         if scene.is_asked(node.id):
             return NodePaused(node.id)
@@ -165,8 +164,8 @@ class Engine:
             told |= {"error": error.as_dict()}
             story.tell(story.frame("node_error", node, status=result.status, duration_ms=took_ms, payload=told))
             payload |= {"errorType": told["errorType"]}
-        if result.status == "ok":
-            payload |= {"output": result.outputs}
+        if result.status == "ok" or (result.status == "paused" and result.outputs is not None):
+            payload |= {"output": result.outputs}  # who is asked about an output has to see it
         if result.status == "cancelled" and self.registry.get(node.capability).repeatable:
             state.attempts = max(state.attempts - 1, 0)  # it was not the node's fault
         story.tell(story.frame("node_complete", node, status=result.status, duration_ms=took_ms, payload=payload))

@@ -37,7 +37,7 @@ def read_document(body: bytes | Mapping[str, Any]) -> Any:
 def _copied(document: Any) -> Any:
     text = json.dumps(document, default=dict)  # a mapping that is no dict is the same to JSON
     if len(text) > MAX_BYTES:
-        raise FlexError("too_large", _TOO_LARGE)
+        raise FlexError("too_large", _TOO_LARGE, [Detail("", f"has more than {MAX_BYTES} bytes")])
     return json.loads(text)
 
 

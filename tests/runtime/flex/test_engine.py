@@ -243,6 +243,14 @@ async def test_output_that_is_no_json_is_a_failure(house, coordinator, output) -
     assert frames[-1].payload["error"]["code"] == "node_failed"
 
 
+async def test_output_that_is_too_large_is_told_to_be(house, coordinator) -> None:
+    """The error says which limit was meant."""
+    house.works["dig"] = lambda _: {"ore": "x" * 1_000_001}
+    frames = await run(coordinator, constraints={"maxAttempts": 1})
+
+    assert frames[-1].payload["error"]["details"] == [{"path": "", "message": "has more than 1000000 bytes"}]
+
+
 async def test_an_invalid_output_is_asked_for_again(house, coordinator) -> None:
     """Output that breaks the node's contract is told, without the value, and the node is tried again."""
     house.works["dig"] = lambda task: {"ore": "" if task.attempt == 1 else "good"}

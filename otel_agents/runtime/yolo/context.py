@@ -67,10 +67,12 @@ class Context:
     async def refresh(self, source: Source) -> None:
         """Replace what is not pinned by what ``source`` makes of it, such as a summary, then prune.
 
-        ``source`` gets the items, and returns texts or items; it may be asynchronous. What is added meanwhile stays.
+        ``source`` gets the items, and returns texts or items, or one of them; it may be asynchronous. What is added
+        meanwhile stays.
         """
         before = tuple(item for item in self._items if not item.pinned)
-        made: Iterable[str | Item] = await call(source, before)
+        said: Iterable[str | Item] | Item = await call(source, before)
+        made = (said,) if isinstance(said, str | Item) else said
         fresh = [each if isinstance(each, Item) else self._item(each) for each in made]
         seen = {id(item) for item in before}
         with self._lock:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from otel_agents.runtime.yolo.amounts import amount
+from otel_agents.runtime.yolo.errors import BadValueError
 
 STEP: Final = "step"
 HANDOFF: Final = "handoff"
@@ -63,6 +64,8 @@ class Limits:
             limit = getattr(self, field.name)
             if limit is not None:
                 amount(f"the limit of {field.name}", limit)
+        if isinstance(self.forbidden, str):  # its letters would be forbidden, and the decision not
+            raise BadValueError(f"forbidden must be types of decisions, such as ({self.forbidden!r},), not one text")
         object.__setattr__(self, "forbidden", frozenset(self.forbidden))
 
     def objection(self, ask: Ask, spent: Spent) -> str:

@@ -84,6 +84,15 @@ async def test_a_refresh_replaces_what_is_not_pinned() -> None:
     assert texts(context) == ["rules", "b+c", "d", "late"]
 
 
+@pytest.mark.parametrize("said", ["a summary", Item("a summary", 3)])
+async def test_a_refresh_may_return_one_text(said: str | Item) -> None:
+    """Not the letters of it."""
+    context = Context("a")
+    context.add("b", 2)
+    await context.refresh(lambda items: said)
+    assert context.items == (Item("a summary", 3),)
+
+
 async def test_a_refresh_that_fails_changes_nothing() -> None:
     """A source that raises, or returns what is no text, leaves the context as it was."""
     context = Context("a")

@@ -266,6 +266,12 @@ async def test_limits_block_a_decision_before_it_is_taken(limits: Limits, reason
     assert (taken, team.agents, team.errors) == (["first", "second"], {"a": "blocked", "b": "idle"}, {})
 
 
+def test_what_is_forbidden_is_no_single_text() -> None:
+    """Its letters would be forbidden, and the decision that is meant allowed."""
+    with pytest.raises(BadValueError, match=r"forbidden must be types of decisions, such as \('deploy',\), not one"):
+        Limits(forbidden="deploy")
+
+
 async def test_limits_block_handoffs_and_steps_that_never_end() -> None:
     """Two agents who hand over to each other for ever are stopped."""
     ping, pong = Agent("ping", says("pong")), Agent("pong", says("ping"))

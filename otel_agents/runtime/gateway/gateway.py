@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from otel_agents.runtime.cancelling import Cancelled, Clock, awaited, perform
 from otel_agents.runtime.gateway.calls import METHODS
-from otel_agents.runtime.gateway.messages import Agent, GatewayError, Message, Reply, Request
+from otel_agents.runtime.gateway.messages import GATEWAY, Agent, GatewayError, Message, Reply, Request
 from otel_agents.runtime.gateway.rules import MAX_WAITING, Rule, Rules, Skip
-from otel_agents.runtime.gateway.run import GATEWAY, Run, Status
+from otel_agents.runtime.gateway.run import Run, Status
 from otel_agents.runtime.gateway.sessions import MAX_HISTORY, MAX_SESSIONS, Session, Sessions, Turn
 
 MAX_RUNS: Final = 1000  # that are over and can still be asked for
@@ -134,10 +134,10 @@ class Gateway:
         return sum(run.cancel(source) for run in tuple(session.runs))
 
     async def close(self) -> None:
-        """Ask everything to stop, and wait until it has."""
-        for session in self.sessions.all():
-            self.stop(session, SHUTDOWN)
+        """Ask everything to stop, also what begins meanwhile, and wait until it has."""
         while self._tasks:
+            for session in self.sessions.all():
+                self.stop(session, SHUTDOWN)
             await asyncio.wait(self._tasks)
 
     # Runs
@@ -155,6 +155,7 @@ class Gateway:
     def _finish(self, run: Run, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         run.session.runs.remove(run)
+        run.before = ()  # they are over, too: a session that is never quiet would keep all that it ever had
         run.error = None if task.cancelled() else task.exception()
         run.over.set()
 

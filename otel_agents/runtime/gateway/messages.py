@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from otel_agents.runtime.gateway.sessions import Turn
 
 STOP: Final = "/stop"
+GATEWAY: Final = "gateway"  # the channel of runs that came over no channel
 
 Answered = Literal["replied", "skipped", "stopped", "cancelled", "failed"]
 
@@ -21,7 +22,7 @@ class Message:
     """A message that came over a channel. Without a conversation it belongs to the sender's own.
 
     Raises:
-        ValueError: Channel or sender is empty.
+        ValueError: Channel or sender is empty, or the channel has the name of the gateway's own.
     """
 
     channel: str
@@ -34,6 +35,8 @@ class Message:
         for name in ("channel", "sender"):
             if not getattr(self, name):
                 raise ValueError(f"{name} of a message is empty")
+        if self.channel == GATEWAY:  # its sessions are those of `Gateway.send`, which nobody outside may stop
+            raise ValueError(f"channel of a message is {GATEWAY!r}, which is the gateway's own; give it another name")
 
     @property
     def is_stop(self) -> bool:

@@ -35,7 +35,7 @@ class Rule:
     ``cooldown_s`` seconds in that session.
 
     Raises:
-        ValueError: The pattern is no regular expression, or the cooldown is negative.
+        ValueError: Channels or senders are one text, the pattern is no regular expression, or the cooldown is negative.
     """
 
     name: str
@@ -49,6 +49,12 @@ class Rule:
     _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        for name in ("channels", "senders"):
+            given = getattr(self, name)
+            if isinstance(given, str):  # whatever is part of it would be let in
+                problem = f"rule {self.name!r}: {name} is {given!r}; give a set, such as {{{given!r}}}"
+                raise ValueError(problem)  # noqa: TRY004  # a bad value as all others here
+            object.__setattr__(self, name, frozenset(given))
         if not self.cooldown_s >= 0:
             raise ValueError(f"rule {self.name!r}: cooldown_s is {self.cooldown_s}; give seconds from 0")
         try:

@@ -11,13 +11,13 @@ from otel_agents.runtime.gateway.sessions import Session
 
 Status = Literal["accepted", "running", "completed", "failed", "cancelled"]
 OVER: Final = ("completed", "failed", "cancelled")
-GATEWAY: Final = "gateway"  # the channel of runs that came over no channel
 
 
 class Run:
     """A run. It comes from a channel, by a rule that matched, or from the gateway itself, which has no rules.
 
-    ``before`` are the runs of its session that have their turn before it. `cancel` may be called from any thread.
+    ``before`` are the runs of its session that have their turn before it, none when it is over. `cancel` may be called
+    from any thread.
     """
 
     def __init__(

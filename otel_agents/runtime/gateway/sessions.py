@@ -46,7 +46,8 @@ class Sessions:
 
     def of(self, channel: str, conversation: str) -> Session:
         """Return the session of a conversation, a new one if need be."""
-        key = f"{channel}:{conversation}"
+        name = channel.replace("%", "%25").replace(":", "%3A")  # so that no two conversations have the same key
+        key = f"{name}:{conversation}"
         session = self._sessions.get(key)
         if session is None:
             session = self._sessions[key] = Session(key, channel, self._max_history)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
+from functools import partial
 from typing import Any
 
 import pytest
 
-from otel_agents.runtime.gateway import Gateway, GatewayError, Message, Reply, Request, Rule, Turn
+from otel_agents.runtime.gateway import Gateway, GatewayError, Message, Reply, Request, Rule, Run, Sessions, Turn
 from tests.adapters.gateways import AGENTS, gateway, message
 
 ALL = Rule(name="all", agent="agent")
+RULE: Any = partial(Rule, name="r", agent="clerk")
 
 
 def _desk(agent: Any, **changes: Any) -> Gateway:
@@ -60,6 +64,55 @@ async def test_sessions_are_bounded() -> None:
     assert [each.key for each in desk.sessions.all()] == ["mail:first", "mail:fourth"]
     free.set()
     assert (await waiting).status == "replied"
+
+
+async def test_no_two_conversations_share_a_session() -> None:
+    """Whatever stands in the names of channels and conversations; a session is found by its key."""
+    sessions = Sessions()
+    names = [("a", "b:c"), ("a:b", "c"), ("a%3Ab", "c"), ("a%b", "c"), ("a", "b"), ("ü b", "\n")]
+    made = [sessions.of(*each) for each in names]
+
+    assert len({each.key for each in made}) == len(sessions) == len(names)
+    assert [(sessions.of(*each), sessions.find(one.key)) for each, one in zip(names, made, strict=True)] == [
+        (each, each) for each in made
+    ]
+    assert [each.channel for each in made] == [channel for channel, _ in names]
+
+
+async def test_a_session_that_is_never_quiet_keeps_no_run_that_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that waits knows the one before it, and that one no other any more."""
+    monkeypatch.setattr("otel_agents.runtime.gateway.gateway.MAX_RUNS", 2)
+    desk = _desk(lambda request: "")
+    runs = [desk.send("agent", "x") for _ in range(2)]
+    first = weakref.ref(runs[0])
+    for _ in range(6):
+        await runs.pop(0).over.wait()
+        runs.append(desk.send("agent", "x"))
+    gc.collect()
+
+    assert runs[-1].before == (runs[0],)
+    assert first() is None
+    await desk.close()
+
+
+async def test_a_close_stops_what_comes_meanwhile() -> None:
+    """A run that begins while others stop is asked to stop as well, so that the end does come."""
+    late: list[Run] = []
+
+    async def agent(request: Request) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if not late:
+                late.append(desk.send("agent", "late"))
+
+    desk = _desk(agent)
+    desk.send("agent", "early")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await desk.close()
+    assert [(run.status, run.cancellation.source) for run in late] == [("cancelled", "shutdown")]
 
 
 async def test_runs_of_a_session_take_turns_and_those_of_others_do_not_wait() -> None:
@@ -234,6 +287,9 @@ async def test_runs_that_are_over_are_remembered_for_a_while(monkeypatch: pytest
         (lambda: Rule(name="r", agent="clerk", cooldown_s=float("nan")), "cooldown_s is nan"),
         (lambda: Message(channel="", sender="x", text=""), "channel of a message is empty"),
         (lambda: Message(channel="mail", sender="", text=""), "sender of a message is empty"),
+        (lambda: Message(channel="gateway", sender="main", text="/stop"), "'gateway', which is the gateway's own"),
+        (lambda: RULE(channels="mail"), "channels is 'mail'; give a set, such as {'mail'}"),
+        (lambda: RULE(senders="ada"), "senders is 'ada'; give a set, such as {'ada'}"),
     ],
 )
 def test_a_bad_setup_is_told_at_once(make: Any, said: str) -> None:

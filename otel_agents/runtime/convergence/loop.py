@@ -43,7 +43,7 @@ class Loop:
         *,
         snapshot: Work | None = None,
         verify: Work | None = None,
-        feedback: Work = summary,
+        feedback: Work | None = None,
         deliver: Work | None = None,
         strategies: Mapping[str, Strategy] | None = None,
         name: str = "convergence",
@@ -52,7 +52,7 @@ class Loop:
         for problem in _problems(gates):
             raise ValueError(problem)
         self._strategies = {**STRATEGIES, **(strategies or {})}
-        works = {BUILD: build, SNAPSHOT: snapshot, VERIFY: verify, FEEDBACK: feedback}
+        works = {BUILD: build, SNAPSHOT: snapshot, VERIFY: verify, FEEDBACK: feedback or summary}
         self._plan = Plan(name, works, tuple(gates), deliver, clock)
 
     def start(self, task: Task) -> Run:

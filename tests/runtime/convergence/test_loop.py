@@ -64,8 +64,9 @@ async def test_it_iterates_until_the_gates_pass() -> None:
 async def test_without_feedback_of_ones_own_the_gates_that_were_not_passed_are_told() -> None:
     """With their notes; where all were passed and it goes on nevertheless, that is told."""
     gates = [Gate("a", _red), Gate("b", lambda turn: turn.iteration.number == 2), Gate("c", _green)]
-    outcome = await Loop(build, gates).run(task(max_iterations=2))
-    assert outcome.iterations[1].feedback == "Not passed: a: round 1; b"
+    for made in (Loop(build, gates), Loop(build, gates, feedback=None)):
+        outcome = await made.run(task(max_iterations=2))
+        assert outcome.iterations[1].feedback == "Not passed: a: round 1; b"
 
     outcome = await Loop(build, [Gate("c", _green)]).run(task(strategy="fixed", max_iterations=2))
     assert outcome.iterations[1].feedback == "All gates passed."

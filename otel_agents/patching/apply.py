@@ -16,7 +16,8 @@ from typing import Final
 from wrapt import register_post_import_hook
 
 from otel_agents import guard, notice
-from otel_agents.patching.point import Point, _covered, installed_version, is_half, point_of, release
+from otel_agents.patching.installed import installed_version, is_half, release
+from otel_agents.patching.point import Point, _covered, point_of
 from otel_agents.patching.table import Adapter, PatchState, State
 
 LOGGER: Final = "otel_agents"

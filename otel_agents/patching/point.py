@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from importlib import metadata
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final
 
 from otel_agents import guard
 from otel_agents.patching.calls import shaped
+from otel_agents.patching.installed import installed_version, is_half, main_module, nowhere, release, spec_of
 from otel_agents.patching.likeness import is_by_name, parameters_of, rename
 from otel_agents.patching.place import MISSING as NOTHING
 from otel_agents.patching.place import Place, chain, find, held, matching
@@ -68,7 +66,7 @@ class Point:
             self.before, self.below, self.installed, self.site = known.before, known.below, known.installed, known.site
         if self.site is not None:
             self.site.patch, self.site.on = self.patch, True
-            self.place, self.spec, self.problem = target, _spec(self.patch.module), ""
+            self.place, self.spec, self.problem = target, spec_of(self.patch.module), ""
             _standing[id(self.installed)] = self
 
     def remove(self) -> None:
@@ -150,7 +148,7 @@ class Point:
         if now is None or now.owner is not place.owner:
             return True
         own = now.own()
-        return own is not self.installed and _spec(self.patch.module) is not self.spec and not self._is_in(own)
+        return own is not self.installed and spec_of(self.patch.module) is not self.spec and not self._is_in(own)
 
     def _state(self) -> tuple[State, str]:
         if self.place is not None and self._is_lost(self.place):
@@ -161,7 +159,7 @@ class Point:
         if self._is_absent():
             return UNSUPPORTED, self.patch.absent_note
         module = sys.modules.get(self.patch.module)
-        if module is None and self.patch.source and self.patch.module == _main():
+        if module is None and self.patch.source and self.patch.module == main_module():
             return MISSING, "runs as __main__; move it into a module that the program imports, and name that"
         if module is None:
             return WAITING, "not imported yet"
@@ -178,12 +176,7 @@ class Point:
     def _is_of_another(self) -> bool:
         """Whether the program has a package of its own by the name of the framework's; looked up, never imported."""
         known_by = self.adapter.known_by
-        if not known_by or known_by in sys.modules or known_by.rpartition(".")[0] not in sys.modules:
-            return False
-        try:
-            return find_spec(known_by) is None
-        except (ImportError, AttributeError, ValueError):  # a module is no package, or has no spec
-            return True
+        return bool(known_by) and nowhere(known_by) == known_by
 
     def _is_absent(self) -> bool:
         before, since = self.patch.absent_before, self.patch.absent_from
@@ -261,39 +254,3 @@ _covered: Final[list[Point]] = []  # taken out of force under somebody else's wr
 
 def _plain(attribute: Any) -> Any:
     return getattr(attribute, "__func__", attribute)
-
-
-def _spec(module: str) -> Any:
-    return getattr(sys.modules.get(module), "__spec__", None)
-
-
-def is_half(module: str) -> bool:
-    """Whether a module is still being executed."""
-    return bool(getattr(_spec(module), "_initializing", False))
-
-
-def _main() -> str:
-    """Return how the program's own module would be imported; "" when it has no name."""
-    main = sys.modules.get("__main__")
-    file = getattr(main, "__file__", None)
-    spec = getattr(main, "__spec__", None)
-    return str(spec.name) if spec is not None else Path(file).stem if isinstance(file, str) else ""
-
-
-def release(version: str) -> tuple[int, ...]:
-    """Return the release numbers of a version: ``1.2.0rc1`` is (1, 2, 0)."""
-    numbers: list[int] = []
-    for part in version.split("."):
-        digits = part[: len(part) - len(part.lstrip("0123456789"))]
-        if not digits:
-            break
-        numbers.append(int(digits))
-    return tuple(numbers)
-
-
-def installed_version(distribution: str) -> tuple[int, ...]:
-    """Return the release numbers of an installed distribution, () when it is not installed."""
-    try:
-        return release(metadata.version(distribution))
-    except (metadata.PackageNotFoundError, ValueError):
-        return ()

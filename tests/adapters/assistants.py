@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from importlib import metadata
 from typing import Any
 
-from otel_agents.patching.point import release
+from otel_agents.patching.installed import release
 from tests.need import require_module
 
 require_module("agents", "openai-agents")

@@ -21,8 +21,8 @@ from otel_agents.adapters import ADAPTERS, Row
 from otel_agents.config import Selection
 from otel_agents.operation import current
 from otel_agents.patching.apply import Applied, apply, patch_counts
+from otel_agents.patching.installed import release
 from otel_agents.patching.place import Place, chain, find
-from otel_agents.patching.point import release
 from otel_agents.patching.table import APPLIED, UNSUPPORTED, Adapter, Patch
 from otel_agents.recorder import RECORDER
 from otel_agents.semconv.kinds import KINDS, NODE

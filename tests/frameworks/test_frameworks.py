@@ -7,7 +7,7 @@ import pytest
 
 from otel_agents.adapters.langgraph import ADAPTER as LANGGRAPH_ADAPTER
 from otel_agents.adapters.openai_agents import ADAPTER as OPENAI_AGENTS_ADAPTER
-from otel_agents.patching.point import release
+from otel_agents.patching.installed import release
 from tests.frameworks import page
 from tests.frameworks.comparing import AGAIN, Compared, compare, judge
 from tests.frameworks.homes import home

@@ -17,7 +17,6 @@ import wrapt
 from otel_agents import guard
 from otel_agents.patching import apply as applying
 from otel_agents.patching.apply import apply, patch_counts, patch_states
-from otel_agents.patching.point import installed_version, release
 from otel_agents.patching.table import Adapter, Patch, PatchState, Start
 from otel_agents.semconv import kinds as k
 from tests.patching.conftest import MATERIAL, Rows, Told, patch
@@ -342,20 +341,6 @@ def test_an_adapter_that_is_not_in_force_has_states_too(rows: Rows) -> None:
     applied.undo()
     assert states(applied) == expected
     assert patch_counts() == {}
-
-
-@pytest.mark.parametrize(
-    ("version", "expected"),
-    [("1.2.0", (1, 2, 0)), ("1.2.0rc1", (1, 2, 0)), ("2024.10", (2024, 10)), ("1.dev0", (1,)), ("", ()), ("x", ())],
-)
-def test_versions_are_compared_by_their_release_numbers(version: str, expected: tuple[int, ...]) -> None:
-    """Suffixes of a version do not matter."""
-    assert release(version) == expected
-
-
-def test_a_distribution_that_is_not_installed_has_no_version() -> None:
-    """An unknown distribution is no error."""
-    assert installed_version("no-such-distribution") == installed_version("") == ()
 
 
 # Somebody else's wrappers

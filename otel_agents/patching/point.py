@@ -106,10 +106,7 @@ class Point:
 
     def failing(self) -> str:
         """Return why a row sees nothing although its module is there, whole; "" when it does, or is not meant to."""
-        there = find(self.patch.module, self.patch.path) is not None
-        if self.in_force or self._is_absent() or self._is_of_another() or (there and not self.problem):
-            return ""
-        return self.problem or f"there is no {'.'.join(self.patch.path)} in {self.patch.module}"
+        return "" if self.in_force or self._is_absent() or self._is_of_another() else self._lack()
 
     def _wrap(self, target: Place) -> None:
         seen = target.seen()
@@ -167,11 +164,15 @@ class Point:
             return WAITING, f"this is another package than that of {self.adapter.distribution}"
         if self.seen_on_top is not None:
             return WAITING, "out of force; lets calls pass, under somebody else's wrapper"
-        if not self.problem and find(self.patch.module, self.patch.path) is not None:
+        if not (lack := self._lack()):
             return WAITING, "not in force"
-        if is_half(self.patch.module):
-            return WAITING, "is being imported"
-        return MISSING, self.problem or f"there is no {'.'.join(self.patch.path)} in {self.patch.module}"
+        return (WAITING, "is being imported") if is_half(self.patch.module) else (MISSING, lack)
+
+    def _lack(self) -> str:
+        """Return why the row cannot be in force, "" when it can."""
+        if self.problem or find(self.patch.module, self.patch.path) is not None:
+            return self.problem
+        return f"there is no {'.'.join(self.patch.path)} in {self.patch.module}"
 
     def _is_of_another(self) -> bool:
         """Whether the program has a package of its own by the name of the framework's; looked up, never imported."""

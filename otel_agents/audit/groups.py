@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any, ClassVar, Final
 from otel_agents.audit import records as r
 from otel_agents.audit.kept import Kept
 from otel_agents.audit.quantiles import Quantiles
-from otel_agents.audit.reading import Record
+from otel_agents.audit.reading import LARGEST, Record
 
 NAMES: Final = 1000
 DIGITS: Final = 6
@@ -93,7 +92,7 @@ class Group:
         self.acknowledged += record["acknowledged"] is True
         latency_ms = record["latency_ms"]
         if record["acknowledged"] is True and isinstance(latency_ms, int | float):
-            self.latency.add(float(latency_ms))
+            self.latency.add(abs(float(latency_ms)))  # -0.0 is 0.0, whichever came first
 
     def _match(self, record: Record) -> None:
         self.matched += 1
@@ -171,7 +170,7 @@ def count_of(value: object, *, most: int = MOST) -> int:
 
 
 def _latency(value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST:
         return float(value)
     raise ValueError(f"{value!r} is no latency")
 

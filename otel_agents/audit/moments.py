@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import UTC, datetime
 from typing import Final
@@ -23,9 +22,8 @@ def moment(value: object) -> int | None:
     """
     if isinstance(value, str):
         return _written(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        ms = round(value if abs(value) >= FROM_MS else value * MS)
-        return ms if 0 <= ms <= LATEST_MS else None
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LATEST_MS:
+        return round(value if value >= FROM_MS else value * MS)
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
+import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +20,7 @@ MAX_LINE: Final = 1 << 20
 MAX_TEXT: Final = 256
 GZIP: Final = b"\x1f\x8b"
 SUFFIX: Final = ".jsonl"
+LARGEST: Final = sys.float_info.max  # JSON has larger integers, and nothing can be reckoned with them
 
 Record = Mapping[str, object]
 
@@ -45,7 +46,7 @@ def _text(value: object) -> bool:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST
 
 
 # By JSON type; a time may also be a number, as in older logs.

@@ -77,5 +77,5 @@ def _summary(path: Path) -> Side:
     try:
         with opened(path) as file:
             return Side.from_dict(json.loads(file.read()))
-    except (KeyError, TypeError, ValueError, AttributeError, OSError, EOFError, zlib.error):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OSError, EOFError, zlib.error):
         raise Unusable(f"{path} is no whole summary; write it again by otel-agents baseline summarize") from None

@@ -73,7 +73,7 @@ def summarize(
 ) -> None:
     """Sum up audit files: completion, error and cancel rates, cancel latency, reactions.
 
-    The same records give the same bytes, in whichever files and order they come.
+    The same files give the same bytes in whatever order they and their records come.
 
     Exit codes: 0; 2 when the input is unusable or an option is wrong.
     """
@@ -83,7 +83,7 @@ def summarize(
             window = cancel_window(_readable_twice(files), window, max(around_cancels, LEAST_WINDOW_MS))
         baseline = summed_up(files, window)
         if output is None:
-            typer.echo(baseline.to_json(top) if as_json else baseline_page(baseline, top), nl=False)
+            _print(baseline.to_json(top) if as_json else baseline_page(baseline, top))
         else:
             _write(output.parent, output.name, baseline_page(baseline, top), baseline.to_json(top))
     except Unusable as error:
@@ -101,7 +101,8 @@ def drift(
         float, typer.Option(min=0, max=1, metavar="SHARE", help="The least change of a rate: 0.05 is five points.")
     ] = RULES.rate,
     latency: Annotated[
-        float, typer.Option(min=0, metavar="SHARE", help="The least change of a latency, as a share of the old.")
+        float,
+        typer.Option(min=0, max=1000, metavar="SHARE", help="The least change of a latency, as a share of the old."),
     ] = RULES.latency,
     confidence: Annotated[
         float, typer.Option(min=0.5, max=0.9999, metavar="SHARE", help="How sure to be, of all comparisons at once.")
@@ -127,9 +128,9 @@ def drift(
         if output is not None:
             day = datetime.fromtimestamp(found.now_ms / moments.MS, UTC)
             _write(output, f"drift-{day:%Y-%m-%d}", page, told)
+        _print(told if as_json else page)
     except Unusable as error:
         raise _unusable(error) from None
-    typer.echo(told if as_json else page, nl=False)
     if found.found:
         raise typer.Exit(DRIFT)
 
@@ -151,6 +152,14 @@ def _write(folder: Path, name: str, page: str, told: str) -> None:
             half.replace(folder / f"{name}{suffix}")
     except OSError as error:
         raise Unusable(f"{error.filename or folder}: {error.strerror}") from None
+
+
+def _print(text: str) -> None:
+    """Print a report. That it cannot be, on a full disk, say, is no drift."""
+    try:
+        typer.echo(text, nl=False)
+    except OSError as error:
+        raise Unusable(f"the report cannot be printed: {error.strerror}") from None
 
 
 def _unusable(error: Unusable) -> typer.Exit:

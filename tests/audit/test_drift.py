@@ -21,7 +21,7 @@ from otel_agents.audit.sides import Side, load
 from tests.audit.making import NOON_MS, Record, cancel, ended, match, skip, state, write
 
 NOW_MS = NOON_MS + 3 * 86_400_000
-DAMAGED: tuple[object, ...] = (None, -5, 2.5, 1e308, 10**30, math.nan, math.inf, "x", [], {}, True)
+DAMAGED: tuple[object, ...] = (None, -5, 2.5, 1e308, 10**30, 10**400, math.nan, math.inf, "x", [], {}, True)
 
 
 def side(*records: Record) -> Side:
@@ -158,11 +158,12 @@ def test_the_new_window_may_be_too_old() -> None:
         ("binary\0\n", "there is no audit record"),
         ('{"format": "otel-agents-baseline/1"}', "is no whole summary"),
         ('{"format": "otel-agents-baseline/1", "window": {"first"', "is no whole summary"),
+        ('{"format": "otel-agents-baseline/1", "window": ' + "[" * 200_000, "is no whole summary"),
         ('{"format": "otel-agents-baseline/2", "window": 1}', "there is no audit record"),
     ],
 )
 def test_a_side_that_is_none_is_refused(tmp_path: Path, content: str, message: str) -> None:
-    """Empty, binary, a summary that was cut, a summary of the future."""
+    """Empty, binary, a summary that was cut, one nested without end, a summary of the future."""
     path = tmp_path / "a.json"
     path.write_text(content)
     with pytest.raises(Unusable, match=message):

@@ -119,9 +119,9 @@ def test_values_of_other_types_are_none(tmp_path: Path, fields: dict[str, Any], 
     assert quality.incomplete == {missing: 1}
 
 
-@pytest.mark.parametrize("latency", ["1e999", "-1", "NaN", "true", '"5"', "-Infinity"])
+@pytest.mark.parametrize("latency", ["1e999", "-1", "NaN", "true", '"5"', "-Infinity", "1" + "0" * 400])
 def test_a_latency_that_is_none_is_none(tmp_path: Path, latency: str) -> None:
-    """Negative, without end, no number."""
+    """Negative, without end, larger than can be reckoned with, no number."""
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps(cancel(5.0)).replace("5.0", latency) + "\n")
     [one], quality = _read(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -135,6 +136,20 @@ def test_exit_codes_gate(tmp_path: Path) -> None:
     assert codes == [0, 1, 0, 2]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here; any Linux has it")
+def test_a_report_that_cannot_be_printed_is_no_drift(tmp_path: Path) -> None:
+    """On a full disk the exit code is not the one that says that something changed."""
+    good = write(tmp_path / "good.jsonl", GOOD)
+    for arguments in (["summarize", good], ["drift", good, good]):
+        with Path("/dev/full").open("w") as full:
+            command = [*playing.COMMAND, "baseline", *map(str, arguments)]
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert (done.returncode, done.stderr) == (
+            2,
+            "otel-agents: the report cannot be printed: No space left on device\n",
+        )
+
+
 def test_thresholds_are_options(tmp_path: Path) -> None:
     """What is drift for one is none for another."""
     good, bad = write(tmp_path / "good.jsonl", GOOD), write(tmp_path / "bad.jsonl", BAD)
@@ -144,6 +159,7 @@ def test_thresholds_are_options(tmp_path: Path) -> None:
 
     assert [code("--rate", "0.5"), code("--rate", "0.4"), code("--samples", "101")] == [0, 1, 0]
     assert [code("--max-age", "1d"), code("--rate", "2")] == [2, 2]
+    assert [code("--latency", each) for each in ("1000", "inf", "nan")] == [1, 2, 2]
 
 
 def test_reports_have_the_date_in_their_names(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from otel_agents.runtime.flex.document import MAX_BYTES, read_document
 from otel_agents.runtime.flex.http.bodies import MAX_INT
@@ -25,17 +25,20 @@ async def read_body(request: Request) -> bytes:
     """Return the body.
 
     Raises:
-        FlexError: It has too many bytes; said before they are read where the client says how many come.
+        FlexError: It has too many bytes, said before they are read where the client says how many come; or too few.
     """
     said = request.headers.get("content-length", "0")
     if said.isdigit() and int(said) > MAX_BYTES:
         raise _too_large()
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_BYTES:
-            raise _too_large()
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > MAX_BYTES:
+                raise _too_large()
+            parts.append(part)
+    except ClientDisconnect:  # nobody reads the answer; the log of the server is spared a traceback
+        raise FlexError("bad_request", "The client left before the body was whole") from None
     return b"".join(parts)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -127,6 +128,22 @@ async def test_a_body_of_ten_megabytes_is_refused(tmp_path, has_door: bool, is_c
         assert response.status_code == 413
         assert error_of(response)["code"] in {"too_large", "body_too_large"}
         assert (await client.get(f"{ROOT}/runs")).json() == {"runs": []}
+
+
+async def test_a_client_that_leaves_within_a_body_is_no_mistake_of_ours(client: Client, caplog) -> None:
+    """A connection that is closed before the body is whole starts nothing, and the log tells of no error."""
+    url = client.base_url
+    _, writer = await asyncio.open_connection(url.host, url.port)
+    head = f"POST {START} HTTP/1.1\r\nHost: {url.host}\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
+    writer.write(f"{head}{{}}".encode())
+    await writer.drain()
+    assert (await client.get(f"{ROOT}/runs")).json() == {"runs": []}
+    writer.close()
+    await writer.wait_closed()
+    for _ in range(5):
+        assert (await client.get(f"{ROOT}/runs")).json() == {"runs": []}
+
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_million_bytes_are_the_limit(client: Client) -> None:

@@ -170,6 +170,6 @@ class Engine:
             state.attempts = max(state.attempts - 1, 0)  # it was not the node's fault
         story.tell(story.frame("node_complete", node, status=result.status, duration_ms=took_ms, payload=payload))
         status = STATUSES[result.status]
-        if status == "executed" and not scene.has_policies("onNodeComplete"):
+        if status == "executed" and not scene.has_policies("onNodeComplete") and not scene.is_asked(node.id):
             status = "completed"
         return nodes.settle(scene, node.id, status, result.outputs, error)

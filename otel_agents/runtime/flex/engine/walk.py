@@ -123,11 +123,15 @@ class Walk:
             _fail(error)
 
     async def _landed(self, node: PlanNode) -> None:
-        """Ask the policies of a node that was executed; unless one of them decides something, it is complete."""
+        """Ask the policies of a node that was executed; unless one of them decides something, it is complete.
+
+        Neither is one that a human is asked about already, which a policy had executed again: that would go around him.
+        """
         scene = self._scene
         if scene.state(node.id).status == "completed":
             return
-        if not await self._engine.rules.consult(scene, "onNodeComplete", node, output=scene.state(node.id).outputs):
+        decided = await self._engine.rules.consult(scene, "onNodeComplete", node, output=scene.state(node.id).outputs)
+        if not decided and not scene.is_asked(node.id):
             await nodes.complete(scene, node.id)
 
     async def _rest(self) -> bool:

@@ -12,8 +12,8 @@ from typing import Annotated, Final
 
 import typer
 
-from otel_agents.audit.reading import Quality, Unusable, lines, parsed, type_of
-from otel_agents.cli import words
+from otel_agents.audit.reading import GZIP, MAX_LINE, Quality, Unusable, lines, parsed, type_of
+from otel_agents.cli import printing, words
 
 LINES: Final = 10
 LOOK_S: Final = 0.2
@@ -47,10 +47,10 @@ def tail(
     """
     printer = Printer(as_json=as_json)
     try:
-        growing = [Growing(path) for path in files if follow]
-        for path, source in zip(files, growing or files, strict=True):
-            each = source.read() if isinstance(source, Growing) else lines(path, Quality())
-            printer.show(deque(each, maxlen=number))
+        sources = [Growing(path) if follow and may_grow(path) else lines(path, Quality()) for path in files]
+        growing = [each for each in sources if isinstance(each, Growing)]
+        for source in sources:
+            printer.show(deque(source.read() if isinstance(source, Growing) else source, maxlen=number))
         while growing:
             time.sleep(LOOK_S)
             for one in growing:
@@ -70,6 +70,7 @@ class Printer:
     def __init__(self, *, as_json: bool) -> None:
         self._line = _json if as_json else _readable
         self._broken = 0
+        self._out = printing.out()
 
     def show(self, lines_: Iterator[bytes] | deque[bytes]) -> None:
         """Print the records in these lines."""
@@ -78,12 +79,23 @@ class Printer:
             if record is None or not type_of(record):
                 self._broken += 1
             else:
-                print(self._line(record), flush=True)  # noqa: T201  # not typer.echo, which is slow
+                print(self._line(record), file=self._out, flush=True)  # not typer.echo, which is slow
 
     def finish(self) -> None:
         """Say what was left out."""
         if self._broken:
             typer.echo(f"otel-agents: {words.count(self._broken, 'line')} left out: no audit record", err=True)
+
+
+def may_grow(path: Path) -> bool:
+    """Whether a file may get more lines: a pipe is read to its end, and what is compressed has got all."""
+    if path.exists() and not path.is_file():  # opened once only: who writes into a pipe would be cut off
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(len(GZIP)) != GZIP
+    except OSError:  # said when it is read
+        return True
 
 
 class Growing:
@@ -103,6 +115,7 @@ class Growing:
         is_moved = self._is_moved()  # looked at before reading: what came until then is in the old file
         while chunk := self._file.read(CHUNK):
             *whole, self._rest = (self._rest + chunk).split(b"\n")
+            self._rest = self._rest[:MAX_LINE]  # longer ones are no records
             yield from (line for line in whole if line.strip())
         if is_moved:
             self._file.close()
@@ -121,7 +134,7 @@ class Growing:
     def _is_moved(self) -> bool:
         try:
             return not os.path.samestat(os.fstat(self._file.fileno()), self._path.stat())
-        except FileNotFoundError:  # not yet begun anew
+        except OSError:  # not yet begun anew, or not yet to be looked at
             return False
 
 

@@ -17,6 +17,7 @@ from otel_agents.audit.baseline import TOP, Window, cancel_window
 from otel_agents.audit.baseline import summarize as summed_up
 from otel_agents.audit.pages import baseline_page, drift_page
 from otel_agents.audit.reading import Unusable
+from otel_agents.cli import printing
 
 DRIFT: Final = 1
 UNUSABLE: Final = 2
@@ -157,7 +158,7 @@ def _write(folder: Path, name: str, page: str, told: str) -> None:
 def _print(text: str) -> None:
     """Print a report. That it cannot be, on a full disk, say, is no drift."""
     try:
-        typer.echo(text, nl=False)
+        typer.echo(text, printing.out(), nl=False)
     except OSError as error:
         raise Unusable(f"the report cannot be printed: {error.strerror}") from None
 

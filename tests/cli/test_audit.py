@@ -76,6 +76,30 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
         assert done.stderr == f"otel-agents: {tmp_path / 'nowhere'}: No such file or directory\n"
 
 
+def test_following_ends_where_nothing_can_come(tmp_path: Path) -> None:
+    """Pipes are read to their end, and what is compressed has got all."""
+    packed = tmp_path / "a.jsonl.gz"
+    packed.write_bytes(gzip.compress(text([match("packed")]).encode()))
+    done = call("audit", "tail", "-f", str(packed), "/dev/stdin", stdin=text([match("one"), match("two")]))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.partition("rule_name=")[2].split()[0] for line in done.stdout.splitlines()] == ["packed", "one", "two"]
+
+
+def test_what_a_terminal_has_no_letter_for_is_shown_all_the_same(tmp_path: Path) -> None:
+    """By its number, if need be: names come from outside."""
+    path = write(tmp_path / "a.jsonl", [match("漢字")])
+    for encoding, shown in (("utf-8", "漢字"), ("latin-1", r"\u6f22\u5b57")):
+        done = subprocess.run(
+            [*COMMAND, "audit", "tail", str(path)],
+            env=environment(PYTHONIOENCODING=encoding),
+            capture_output=True,
+            encoding=encoding,
+            check=True,
+        )
+        assert f"rule_name={shown} " in done.stdout
+
+
 def _next(stream: IO[bytes]) -> str:
     return json.loads(stream.readline())["rule_name"]
 

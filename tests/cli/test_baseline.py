@@ -136,6 +136,20 @@ def test_exit_codes_gate(tmp_path: Path) -> None:
     assert codes == [0, 1, 0, 2]
 
 
+def test_a_name_that_cannot_be_printed_is_no_drift(tmp_path: Path) -> None:
+    """Where the locale has no letter for it, it is written as a number."""
+    good = write(tmp_path / "good.jsonl", [*GOOD, *(state("complete", channel="漢字") for _ in range(40))])
+    done = subprocess.run(
+        [*playing.COMMAND, "baseline", "drift", str(good), str(good)],
+        env=playing.environment(PYTHONIOENCODING="latin-1"),
+        capture_output=True,
+        encoding="latin-1",
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"| \u6f22\u5b57 |" in done.stdout
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here; any Linux has it")
 def test_a_report_that_cannot_be_printed_is_no_drift(tmp_path: Path) -> None:
     """On a full disk the exit code is not the one that says that something changed."""

@@ -160,9 +160,10 @@ def _pipe() -> tuple[int, int]:
 
 
 def _start_error(program: str, error: OSError) -> StartError:
+    hint = f"; did you mean: python {program}" if program.endswith(".py") else ""
     if isinstance(error, FileNotFoundError):
-        return StartError(f"{program}: command not found", NOT_FOUND)
-    return StartError(f"{program}: {error.strerror}", NOT_EXECUTABLE)
+        return StartError(f"{program}: command not found{hint}", NOT_FOUND)
+    return StartError(f"{program}: {error.strerror}{hint}", NOT_EXECUTABLE)
 
 
 def _ignore(signum: int, frame: FrameType | None) -> None:

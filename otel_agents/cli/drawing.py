@@ -109,6 +109,8 @@ def look_of(row: Row) -> Look:
     """Return how a row looks: facts by what they are, operations by how they ended."""
     if row.status in (OK, FACT) and row.kind in SIGNS:
         return SIGNS[row.kind]
+    if row.status == OK and row.result.startswith((words.NOT_PASSED, words.FAILED)):
+        return SEVERITIES["WARN"]  # it did its work, and what it found is no success
     event = EVENTS.get(row.kind) if row.status == FACT else None
     if event is not None and event.severity in SEVERITIES:
         return SEVERITIES[event.severity]

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final, NoReturn, TextIO
 
 import typer
 
@@ -35,11 +35,13 @@ def run(
     ] = None,
     serve: Annotated[
         str | None,
-        typer.Option(metavar="[HOST:PORT]", help="Serve events, progress, metrics, health; at 127.0.0.1:9465."),
+        typer.Option(metavar="[HOST:PORT]", help="Serve events, metrics, health; by default at 127.0.0.1:9465."),
     ] = None,
     profile: Annotated[
         str | None,
-        typer.Option(metavar="[FILE]", help="Write a profile at the end, .html or .json; otel-agents-profile.html."),
+        typer.Option(
+            metavar="[FILE]", help="Write a profile; by default otel-agents-profile.html, else .html or .json."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines, the sums as the last one.")] = False,
     output: Annotated[
@@ -103,7 +105,7 @@ def _play(command: list[str], env: Mapping[str, str], output: Path | None, *, as
 
     story = Story()
     with ExitStack() as files:
-        stream = files.enter_context(output.open("w", encoding="utf-8")) if output else sys.stderr
+        stream = files.enter_context(_opened(output)) if output else sys.stderr
         view = choose(story, stream, as_json=as_json)
         is_watchable = check_interpreter(command, env)
         status = watch(command, lambda fd: environment.watched(command, env, fd) if is_watchable else env, story, view)
@@ -111,6 +113,13 @@ def _play(command: list[str], env: Mapping[str, str], output: Path | None, *, as
     if is_watchable and not story.processes:
         say(UNWATCHED)
     return status
+
+
+def _opened(output: Path) -> TextIO:
+    try:
+        return output.open("w", encoding="utf-8")
+    except OSError as error:
+        fail(f"--output {output}: {error.strerror or error}")
 
 
 def check_interpreter(command: list[str], env: Mapping[str, str]) -> bool:

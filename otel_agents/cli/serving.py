@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +35,8 @@ def with_server(env: Mapping[str, str], text: str) -> Shortcut:
     if in_the_way := at.in_the_way:
         return Shortcut({}, f"--serve {at}: {in_the_way}; nothing is served. Give another port.")
     at = at if at.port else Address(at.host, _free_port(at))
-    return Shortcut({SERVE: str(at)}, note=f"live at http://{at}: /progress /events /ws /metrics /health /profile")
+    note = f"live at http://{at}: /progress /events /ws /metrics /health /profile"
+    return Shortcut({SERVE: str(at)}, note=note if find_spec("starlette") else "")  # else the program says why not
 
 
 def with_profile(env: Mapping[str, str], text: str) -> Shortcut:
@@ -60,7 +62,7 @@ def report(env: Mapping[str, str]) -> str:
         return ""
     if file.is_file() and file.stat().st_size:
         return f"the profile is in {file}"
-    return f"there is no profile in {file}: the program did not load otel-agents, or was killed"
+    return f"there is no profile in {file}: the program did not load otel-agents[serve], or was killed"
 
 
 def _free_port(at: Address) -> int:

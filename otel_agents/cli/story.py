@@ -126,6 +126,7 @@ class Story:
             self.tree.plant(row, self._around(line, place))
         row.duration_s = seconds
         row.result = words.detail(line["type"], line["payload"])
+        row.failure = words.error_name(line["payload"].get("errorType", "")) or row.failure
         self.tree.change(row, status)
         self._sum(line, place)
         if place.kind == RUN.name:
@@ -144,7 +145,7 @@ class Story:
 
     def _fail(self, line: Line, row: Row | None) -> None:
         if row is not None:
-            row.failure = words.error_name(line["payload"].get("errorType", ""))
+            row.failure = words.error_name(line["payload"].get("errorType", "")) or row.failure
             row.attempt = _number(line["payload"].get("attempt"), row.attempt)
 
     def _retry(self, line: Line, row: Row, time_s: float) -> Told:

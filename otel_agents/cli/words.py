@@ -14,6 +14,8 @@ MILLI: Final = 1000
 MINUTE_S: Final = 60
 HOUR_S: Final = 3600
 DAY_S: Final = 86_400
+NOT_PASSED: Final = "not passed"
+FAILED: Final = "failed"
 
 
 def clean(value: object) -> str:
@@ -64,19 +66,22 @@ def _some(payload: Payload, field: str, form: str = "{}") -> str:
     return form.format(clean(value)) if value is not None and value != "" else ""
 
 
+def _counted(payload: Payload, field: str, noun: str, form: str = "{}") -> str:
+    value = payload.get(field)
+    return form.format(count(value, noun)) if isinstance(value, int) else ""
+
+
 def _node(payload: Payload) -> str:
     kind = _some(payload, "kind")
     return kind if kind != "step" else ""
 
 
 def _plan(payload: Payload) -> str:
-    count_ = payload.get("nodeCount")
-    rejected = _some(payload, "diagnosticCount", "rejected: {} diagnostics")
-    nodes = count(count_, "node") if isinstance(count_, int) else ""
-    return joined(_some(payload, "version", "v{}"), nodes, rejected)
+    rejected = _counted(payload, "diagnosticCount", "diagnostic", "rejected: {}")
+    return joined(_some(payload, "version", "v{}"), _counted(payload, "nodeCount", "node"), rejected)
 
 
-def _passed(field: str, yes: str = "", no: str = "failed") -> Say:
+def _passed(field: str, yes: str = "", no: str = NOT_PASSED) -> Say:
     def say(payload: Payload) -> str:
         value = payload.get(field)
         return (yes if value else no) if isinstance(value, bool) else ""
@@ -88,7 +93,7 @@ def _passed(field: str, yes: str = "", no: str = "failed") -> Say:
 DETAILS: Final[Mapping[str, Say]] = MappingProxyType(
     {
         "start": lambda p: joined("resumed" if p.get("resumed") else "", _some(p, "threadId", "thread {}")),
-        "complete": lambda p: joined(_some(p, "reason"), _some(p, "errorType")),
+        "complete": lambda p: _some(p, "reason"),
         "plan_requested": lambda p: _some(p, "phase"),
         "plan_rejected": _plan,
         "plan_generated": _plan,
@@ -98,7 +103,7 @@ DETAILS: Final[Mapping[str, Say]] = MappingProxyType(
         "policy_triggered": lambda p: joined(_some(p, "action"), _some(p, "trigger", "on {}")),
         "hitl_request": lambda p: _some(p, "origin"),
         "validation_error": lambda p: joined(
-            _some(p, "errorCount", "{} errors") if p.get("errorCount") != 1 else "1 error",
+            _counted(p, "errorCount", "error"),
             _some(p, "attempt", "attempt {}"),
             "asked again" if p.get("retried") else "",
         ),
@@ -107,15 +112,15 @@ DETAILS: Final[Mapping[str, Say]] = MappingProxyType(
         "phase_completed": _passed("success"),
         "gate_checked": _passed("passed", "passed"),
         "delivery_completed": lambda p: joined(
-            _passed("success")(p), _some(p, "prUrl"), _some(p, "ciStatus", "checks {}")
+            _passed("success", no=FAILED)(p), _some(p, "prUrl"), _some(p, "ciStatus", "checks {}")
         ),
         "cancel_acknowledged": lambda p: _some(p, "latencyMs", "after {} ms"),
-        "reaction_skipped": lambda p: _some(p, "candidateCount", "{} candidates"),
+        "reaction_skipped": lambda p: _counted(p, "candidateCount", "candidate"),
         "agent_error": lambda p: joined(error_name(p.get("errorType", "")), _some(p, "severity")),
         "context_refreshed": lambda p: joined(
-            _some(p, "items", "{} items"), _some(p, "tokens", "{} tokens"), _some(p, "limit", "of {}")
+            _counted(p, "items", "item"), _counted(p, "tokens", "token"), _some(p, "limit", "of {}")
         ),
-        "state_saved": lambda p: _some(p, "sizeBytes", "{} bytes"),
+        "state_saved": lambda p: _counted(p, "sizeBytes", "byte"),
     }
 )  # fmt: skip
 

@@ -64,6 +64,23 @@ def test_a_terminal_without_unicode_gets_the_same_tree_in_ascii() -> None:
     assert drawn[3].startswith("|- > triage -> writer")
 
 
+def test_what_is_no_success_does_not_look_like_one() -> None:
+    """A gate that is not passed has done its work, and a run that failed says by what, as its nodes do."""
+    ended = {"status": "failed", "errorType": "acme.errors.AgentError"}
+    gate = {"id": 2, "parent": 1, "kind": "gate", "name": "tests"}
+    checked = {"gate": "tests", "passed": False}
+    story = story_of(
+        [
+            line("start", 0, run()),
+            line("gate_checked", 1, gate, status="ok", durationMs=1.0, payload=checked),
+            line("complete", 5, run(), status="failed", durationMs=5.0, payload=ended),
+            line("workflow_finished", 5, run(), status="error", payload={"workflow": "notes", "success": False}),
+        ]
+    )
+
+    assert _drawn(story) == ["✗ notes  failed: AgentError  5 ms", "└─ ! gate tests  not passed  1 ms"]
+
+
 def test_running_rows_turn_while_it_is_live() -> None:
     """What runs shows another sign as time goes on; what is over does not change."""
     story = story_of(_release())

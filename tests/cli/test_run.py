@@ -142,6 +142,25 @@ def test_a_missing_program_is_told_as_a_shell_tells_it(tmp_path: Path) -> None:
     assert (refused.returncode, refused.stderr) == (126, f"otel-agents: {plain}: Permission denied\n")
 
 
+@pytest.mark.parametrize(("name", "status"), [("app.py", 126), ("missing.py", 127)])
+def test_a_script_without_its_python_is_told_what_was_meant(tmp_path: Path, name: str, status: int) -> None:
+    """`otel-agents run app.py` names the command that would have run it."""
+    (tmp_path / "app.py").write_text("print('done')")
+
+    done = call("run", str(tmp_path / name))
+
+    assert done.returncode == status
+    assert done.stderr.endswith(f"; did you mean: python {tmp_path / name}\n")
+
+
+def test_a_file_that_cannot_be_written_is_told_before_the_program_starts() -> None:
+    """A wrong --output ends with 2 and one line."""
+    done = call("run", "--output", "/nowhere/tree.txt", "--", *program("print('mine')"))
+
+    said = "otel-agents: --output /nowhere/tree.txt: No such file or directory\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+
+
 def test_processes_left_behind_do_not_keep_us() -> None:
     """A child of the program that holds the pipe open is not waited for."""
     began_s = time.monotonic()

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from otel_agents.cli.optional import Command, filled
+from otel_agents.cli.serving import with_server
 from tests import need
 from tests.cli.playing import COMMAND, call, environment, program
 
@@ -124,6 +125,14 @@ def test_a_taken_port_is_said_and_the_program_runs() -> None:
     assert (done.returncode, done.stdout) == (0, "mine\n")
     said = f"otel-agents: --serve 127.0.0.1:{port}: Address already in use; nothing is served. Give another port."
     assert done.stderr.splitlines()[0] == said
+
+
+def test_nothing_is_called_live_where_the_extra_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program itself says what is missing; a line before that said the opposite."""
+    assert with_server({}, "127.0.0.1:0").note.startswith("live at http://127.0.0.1:")
+
+    monkeypatch.setitem(sys.modules, "starlette", None)
+    assert with_server({}, "127.0.0.1:0").note == ""
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,8 @@ def test_names_say_what_happened() -> None:
     assert words.name("node_start", {}, "draft") == "draft"
     assert words.name("node_start", {"label": "Draft it"}, "draft") == "Draft it"
     assert words.detail("plan_updated", {"version": 2, "nodeCount": 1}) == "v2, 1 node"
+    assert words.detail("plan_rejected", {"diagnosticCount": 1}) == "rejected: 1 diagnostic"
+    assert words.detail("reaction_skipped", {"candidateCount": 1}) == "1 candidate"
     assert words.detail("validation_error", {"errorCount": 2, "attempt": 1, "retried": True}) == (
         "2 errors, attempt 1, asked again"
     )

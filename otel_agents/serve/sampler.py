@@ -7,11 +7,13 @@ its reports can be had of a whole process, without changing what runs.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import CodeType, FrameType, MappingProxyType
 from typing import Final
 
@@ -23,6 +25,12 @@ MAX_STACKS: Final = 20_000
 MAX_DEPTH: Final = 400
 OUR_THREADS: Final = "otel-agents"
 OTHER: Final = ("_other\x00\x000",)  # pyinstrument's form of a frame: function, file, line
+
+# Names of threads and files come from the program: what would be the end of a field in a frame, or of the script that
+# the page has them in.
+_UNSAFE: Final = re.compile(r"[\x00\x01]|(?<=<)(?=[/!])")
+# Of all threads to which nobody gave a name, those with the same work are one: a server may have one for each request.
+_NUMBER: Final = re.compile(r"(?<=^Thread)-[0-9]+(?= \(|$)")
 
 Stack = tuple[str, ...]
 
@@ -45,7 +53,7 @@ class Sampler:
         self._interval_s = interval_s
         self._max_stacks = max_stacks
         self._times: dict[Stack, float] = {}
-        self._names: dict[CodeType, str] = {}
+        self._name = lru_cache(max_stacks)(_name)
         self._samples = 0
         self._end = threading.Event()
         self._began_s, self._began_cpu_s, self._last_s = time.time(), time.process_time(), time.perf_counter()
@@ -87,7 +95,7 @@ class Sampler:
         for ident, frame in sys._current_frames().items():  # noqa: SLF001  # documented, for this very purpose
             name = names.get(ident, f"thread {ident}")
             if not name.startswith(OUR_THREADS):
-                self._add((f"{name}\x00\x000", *self._stack(frame)), spent_s)
+                self._add((f"{_safe(_NUMBER.sub('', name))}\x00\x000", *self._stack(frame)), spent_s)
         self._samples += 1
 
     def _add(self, stack: Stack, spent_s: float) -> None:
@@ -103,7 +111,10 @@ class Sampler:
         stack.reverse()
         return stack
 
-    def _name(self, code: CodeType) -> str:
-        if code not in self._names:
-            self._names[code] = f"{code.co_qualname}\x00{code.co_filename}\x00{code.co_firstlineno}"
-        return self._names[code]
+
+def _name(code: CodeType) -> str:
+    return f"{_safe(code.co_qualname)}\x00{_safe(code.co_filename)}\x00{code.co_firstlineno}"
+
+
+def _safe(text: str) -> str:
+    return _UNSAFE.sub(" ", text)

@@ -124,6 +124,41 @@ async def test_spans_of_that_time_name_the_profile() -> None:
     provider.shutdown()
 
 
+def _reports(*threads: threading.Thread) -> tuple[str, str]:
+    """Return what is said of threads while they run: as a page, and for speedscope."""
+    for thread in threads:
+        thread.start()
+    sampler = Sampler(interval_s=0.001)
+    sampler.start()
+    time.sleep(0.2)
+    session = sampler.stop()
+    page, speedscope = (FORMATS[form][1](session) for form in ("html", "speedscope"))
+    return page, speedscope
+
+
+def test_what_the_program_calls_its_threads_is_text() -> None:
+    """It neither ends the script that the page has it in, nor the frame."""
+    done = threading.Event()
+    page, speedscope = _reports(threading.Thread(target=done.wait, name="</script><script>alert(1)<!--\x00\x01"))
+    done.set()
+
+    assert "< /script><script>alert(1)< !--" in page
+    assert "</script><script>alert" not in page
+    assert "< /script><script>alert(1)< !--  " in frames_of(speedscope)
+
+
+def test_threads_without_a_name_are_one_where_they_do_the_same() -> None:
+    """A server may have one for each request."""
+    done = threading.Event()
+    threads = [threading.Thread(target=done.wait) for _ in range(3)]
+    _, speedscope = _reports(*threads, threading.Thread(target=done.wait, name="Thread-1 of ours"))
+    done.set()
+
+    roots = {name for name in frames_of(speedscope) if name.startswith("Thread") and "." not in name}
+    assert roots >= {"Thread (wait)", "Thread-1 of ours"}
+    assert not any(name.startswith("Thread-") and name.endswith(")") for name in roots)
+
+
 def test_what_is_kept_is_bounded(busy) -> None:
     """However many stacks a program has, so many are kept; the rest is one, with its time."""
     sampler = Sampler(interval_s=0.001, max_stacks=1)

@@ -20,9 +20,9 @@ async function read(response, control) {
   for await (const event of events(response)) {
     if (control.signal.aborted) return true;
     const frame = JSON.parse(event.data);
-    isComplete = frame.type === "complete";
     story ??= empty(frame.runId);
-    if (!take(story, frame)) continue;
+    if (!take(story, frame)) continue; // also what says that the stream broke off, which is no end of the run
+    isComplete = frame.type === "complete";
     view.update(story, frame);
     if (frame.type === "plan_generated" || frame.type === "plan_updated") drawGraph(story);
   }
@@ -58,14 +58,22 @@ async function follow(runId) {
 }
 
 function lost(text) {
+  watching = null;
   view.connection("lost", "Not watched");
   view.notice(text);
 }
 
 function settle(control) {
   if (control.signal.aborted) return;
-  view.connection("idle", TERMINAL.has(story.status) ? "The run has ended" : "The run waits");
+  watching = null;
+  rest();
   refresh();
+}
+
+/** Say why no stream is read. */
+function rest() {
+  const ending = TERMINAL.has(story?.status) ? "The run has ended" : "The run waits";
+  view.connection("idle", story ? ending : "No run watched");
 }
 
 async function start(text) {
@@ -89,23 +97,31 @@ function show(next) {
   location.hash = `run=${encodeURIComponent(next.runId)}`;
   view.notice("");
   view.showRun(story);
-  $("run").focus({ preventScroll: true });
+  reveal();
   refresh();
+}
+
+/** Lead to what is shown now; on a small screen it stands below the lists. */
+function reveal() {
+  $("run").focus({ preventScroll: true });
+  const { top } = $("run").getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) $("run").scrollIntoView();
 }
 
 function open(runId) {
   if (!runId || story?.runId === runId) return;
   show(empty(runId));
   drawRunsNow();
-  follow(runId);
+  return follow(runId);
 }
 
 function close() {
   watching?.abort();
-  story = null;
+  watching = story = null;
   history.replaceState(null, "", location.pathname);
   view.showForm();
-  view.connection("idle", "No run watched");
+  reveal();
+  rest();
   drawRunsNow();
 }
 
@@ -126,13 +142,14 @@ async function answer(row, decision, element) {
   refresh();
 }
 
-/** What the node in question gave, as far as its run is watched: where an edit begins. */
-function outputOf(row) {
-  const isMeant = (frame) => frame.type === "node_complete" && frame.nodeId === row.nodeId;
-  return story?.runId === row.runId ? story.frames.filter(isMeant).at(-1)?.payload.output : undefined;
+/** What the node in question gave, where an edit begins; its run is watched for that. */
+async function outputOf(row) {
+  await open(row.runId);
+  return story?.runId === row.runId ? story.nodes.get(row.nodeId)?.output : undefined;
 }
 
 let rows = [];
+let isTroubled = false; // whether the last look at the lists failed, and the page says so
 const drawRunsNow = () => view.drawRuns(rows, story?.runId, open);
 
 /** Fetch both lists; a run that waited and goes on elsewhere is watched again. */
@@ -144,7 +161,11 @@ async function refresh() {
     view.drawQuestions(pending.pending, { answer, open, outputOf });
     const now = rows.find((row) => row.runId === story?.runId)?.status;
     if (story?.status === "awaiting_hitl" && now && now !== "awaiting_hitl") follow(story.runId);
+    if (isTroubled) view.notice("");
+    if (isTroubled && watching === null) rest();
+    isTroubled = false;
   } catch (error) {
+    isTroubled = true;
     if (error instanceof api.Problem) view.notice(error.message);
     else view.connection("lost", "The server does not answer");
   }
@@ -159,7 +180,10 @@ async function poll() {
 
 $("envelope-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  start($("envelope").value).catch((error) => view.notice(error.message));
+  start($("envelope").value).catch((error) => {
+    watching = null;
+    view.notice(error.message);
+  });
 });
 $("reset").addEventListener("click", () => ($("envelope").value = sample));
 $("new").addEventListener("click", close);

@@ -31,12 +31,14 @@ const TAKES = {
   node_start: (story, frame) => became(story, frame, "running"),
   node_retry: (story, frame) => became(story, frame, "running", { attempts: frame.payload.attempt + 1 }),
   node_complete: (story, frame) =>
-    became(story, frame, frame.status ?? "ok", { attempts: frame.payload.attempts, durationMs: frame.durationMs }),
+    became(story, frame, frame.status ?? "ok", {
+      attempts: frame.payload.attempts, durationMs: frame.durationMs, output: frame.payload.output }),
   hitl_request: (story, frame) => story.questions.set(frame.payload.requestId, frame.payload.pendingNodeId),
   hitl_resolved(story, frame) {
     const node = story.nodes.get(story.questions.get(frame.payload.requestId));
     const isTaken = frame.payload.decision === "approved" || frame.payload.decision === "edited";
     if (node?.state === "paused") node.state = isTaken ? "ok" : "pending";
+    story.questions.delete(frame.payload.requestId);
   },
   complete(story, frame) {
     const { status, output, error } = frame.payload;
@@ -49,6 +51,13 @@ function planned(story, frame) {
   story.nodes = new Map(
     (frame.payload.nodes ?? []).map((node) => [node.id, { state: "pending", dependsOn: [], ...known.get(node.id), ...node }]),
   );
+}
+
+/** What humans are asked about: node id -> what it gave; undefined when there is nothing to see. */
+export function inQuestion(story) {
+  const asked = [...story.questions.values()].map((id) => [id, story.nodes.get(id)?.output]);
+  const seen = asked.filter(([, output]) => output !== undefined);
+  return seen.length ? Object.fromEntries(seen) : undefined;
 }
 
 function became(story, frame, state, more = {}) {

@@ -1,6 +1,6 @@
 // Puts a story, the queue and the list on the page. Text goes in as text: nothing that a run says becomes markup.
 
-import { edges, layers, seqOf, TERMINAL } from "./story.js";
+import { edges, inQuestion, layers, seqOf, TERMINAL } from "./story.js";
 
 const $ = (id) => document.getElementById(id);
 const WORDS = { awaiting_hitl: "waits for a human", running: "running", completed: "completed", failed: "failed",
@@ -129,7 +129,9 @@ function drawEdges(nodes) {
 
 function drawResult(story) {
   const failure = story.error && { error: story.error };
-  const value = failure ?? story.output;
+  const asked = story.output === undefined ? inQuestion(story) : undefined;
+  const value = failure ?? story.output ?? asked;
+  $("result-title").textContent = asked && !failure ? "What you are asked about" : "Result";
   $("result").hidden = value == null;
   $("result").dataset.status = story.status;
   $("output").textContent = value == null ? "" : shown(value);
@@ -216,12 +218,14 @@ function question(row, { answer, open, outputOf }) {
   return element;
 }
 
+/** Open the place for an edit or a response; an edit begins with what there is, once that is known. */
 function unfold(element, decision, output) {
   const value = element.querySelector("[name=value]");
-  if (decision === "edited" && !value.value && output !== undefined) {
-    value.value = JSON.stringify(output, null, 2);
+  output.then((known) => {
+    if (decision !== "edited" || value.value || known === undefined) return;
+    value.value = JSON.stringify(known, null, 2);
     value.setSelectionRange(0, 0);
-  }
+  });
   for (const part of element.querySelectorAll(".more")) part.hidden = part.dataset.for !== decision || !part.hidden;
   element.querySelector(`.more[data-for="${decision}"]:not([hidden]) textarea`)?.focus();
 }

@@ -11,7 +11,8 @@ from otel_agents.runtime.flex.http.pages import FOLDER
 from otel_agents.runtime.flex.server import create_app
 from otel_agents.serve import Observation, routes
 from tests.need import missing, require_module
-from tests.runtime.flex.http.material import ROOT, flex, serving, settings
+from tests.postgres import Server, postgres, postgres_url  # noqa: F401 - fixtures
+from tests.runtime.flex.http.material import ROOT, START, TASK, Work, flex, serving, settings
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -140,6 +141,76 @@ async def test_an_operator_rejects_and_the_run_is_seen_to_fail(shown) -> None:
     await page.wait_for_selector('#watched-status[data-status="failed"]')
 
     assert json.loads(await _text(page, "#output"))["error"]["code"] == "rejected"
+
+
+@pytest.mark.proof
+async def test_an_operator_sees_what_he_is_asked_about_and_edits_it(shown) -> None:
+    """What the node gave is shown with its run, and is where an edit begins, also when the run was not watched."""
+    page, client = shown
+    sample = json.loads((FOLDER / "sample.json").read_text())
+    (*_, reviewed, _, _, _) = await client.frames("POST", START, json=sample)
+    await page.click('.question [data-opens="edited"]')
+    expect = require_module("playwright.async_api").expect
+    await expect(page.locator(".question [name=value]")).to_have_value(re.compile("^{"))
+
+    output = reviewed["payload"]["output"]
+    assert json.loads(await page.input_value(".question [name=value]")) == output
+    assert await _text(page, "#result-title") == "What you are asked about"
+    assert json.loads(await _text(page, "#output")) == {reviewed["nodeId"]: output}
+    await page.click('.question [data-decision="edited"]')
+    await page.wait_for_selector('#watched-status[data-status="completed"]')
+    assert await _text(page, "#result-title") == "Result"
+
+
+@pytest.mark.proof
+async def test_a_long_queue_hides_nothing_on_a_small_screen(shown) -> None:
+    """Runs stay within reach below many questions with long words, and the run that is asked for comes into sight."""
+    page, client = shown
+    sample = json.loads((FOLDER / "sample.json").read_text())
+    sample["policies"]["runtime"][0]["action"]["prompt"] = "<b>Long</b>" * 300
+    for _ in range(4):
+        await client.frames("POST", START, json=sample)
+    await page.set_viewport_size({"width": 375, "height": 700})
+    await page.locator(".question").nth(3).wait_for()
+    places = (
+        "[document.querySelector('#new'), document.querySelector('#run')].map(one => one.getBoundingClientRect().top)"
+    )
+
+    assert (await page.evaluate(places))[0] < 700
+    assert await page.evaluate("document.documentElement.scrollWidth") == 375
+    await page.locator(".question .link").last.click()
+    await page.wait_for_selector('#watched-status[data-status="awaiting_hitl"]')
+    assert 0 < (await page.evaluate(places))[1] < 350
+
+
+@pytest.mark.proof
+async def test_a_run_is_watched_again_when_the_database_is_back(
+    browser,
+    tmp_path,
+    postgres: Server,  # noqa: F811 - fixture
+    postgres_url: str,  # noqa: F811 - fixture
+) -> None:
+    """A stream that breaks off is no end of its run: the page says so, and reads on; no complaint stays."""
+    work = Work()
+    work.gate.clear()
+    async with flex(tmp_path, work, database_url=postgres_url, lease_s=2.0) as client:
+        page = await browser.new_page()
+        page.set_default_timeout(SHOWN_MS)
+        await page.goto(str(client.base_url))
+        await page.fill("#envelope", json.dumps(TASK))
+        await page.click("#envelope-form button[type=submit]")
+        await page.wait_for_selector('.node[data-state="running"]')
+        postgres.stop()
+        try:
+            await page.wait_for_selector('#connection[data-state="lost"]')
+            await page.wait_for_selector("#notice:not([hidden])")
+        finally:
+            postgres.start()
+        work.gate.set()
+        await page.wait_for_selector('#watched-status[data-status="completed"]')
+        await page.wait_for_selector("#notice", state="hidden")
+        assert await _text(page, "#connection") == "The run has ended"
+        await page.close()
 
 
 @pytest.mark.proof

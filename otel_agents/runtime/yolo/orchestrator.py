@@ -20,6 +20,7 @@ from otel_agents.runtime.yolo.errors import (
     AgentBusyError,
     BadValueError,
     CorruptStateError,
+    NotActiveError,
     SafetyBlockedError,
     Severity,
     StateError,
@@ -100,7 +101,8 @@ class Orchestrator:
     def set_mode(self, mode: Mode) -> None:
         """Change the mode, from any thread. Steps that run now run to their end.
 
-        While paused, workflows wait before their next step. Off, they end with StoppedError, and can be resumed.
+        While paused, workflows wait before their next step. Off, they end with StoppedError, and can be resumed, as can
+        those that end because a handoff is refused.
         """
         self._gate.set(mode)
 
@@ -119,7 +121,7 @@ class Orchestrator:
 
         Raises:
             UnknownAgentError, BadValueError: The steps cannot be followed. Nothing has happened.
-            NotActiveError: The team is paused or off. Nothing has happened.
+            NotActiveError: The team is paused or off. Nothing has happened, or a handoff was refused on the way.
             SafetyBlockedError, StoppedError, StateError, OSError: It ended on the way.
             Exception: What the work of an agent raised.
         """
@@ -227,7 +229,7 @@ class Orchestrator:
         self._running[workflow.id] = workflow
         try:
             yield
-        except StoppedError:
+        except (StoppedError, NotActiveError):
             self._unfinished[workflow.id] = workflow
             raise
         except asyncio.CancelledError:

@@ -147,6 +147,29 @@ async def test_while_paused_nothing_new_is_accepted_and_workflows_wait() -> None
     assert str(refused[0]) == "a handoff to b is refused: the team is paused"
 
 
+async def test_a_pause_in_the_middle_of_a_step_loses_no_workflow() -> None:
+    """One whose handoff is refused ends with the error, and goes on with the same step when it is resumed."""
+    attempts: list[Any] = []
+
+    async def work(turn: Turn) -> Handoff:
+        attempts.append(turn.task)
+        if len(attempts) == 1:
+            team.set_mode("paused")
+        return Handoff("b", 2)
+
+    team = Orchestrator([Agent("a", work), Agent("b", echo)])
+    with pytest.raises(NotActiveError):
+        await team.run("held", 1, steps=["a"])
+    [held] = team.unfinished
+    with pytest.raises(NotActiveError):
+        await team.resume(held)
+    assert team.unfinished == [held]
+    team.set_mode("active")
+
+    assert await team.resume(held) == "2>b"
+    assert (attempts, team.unfinished) == ([1, 1], [])
+
+
 @pytest.mark.parametrize("mode", ["asleep", None, "ACTIVE"])
 def test_an_unknown_mode_is_refused(mode: Any) -> None:
     """The error lists the modes; the mode stays."""

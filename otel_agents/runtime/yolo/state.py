@@ -56,18 +56,19 @@ class StateFile:
         """Return the state that was saved last; with ``backup`` the one before it.
 
         Raises:
-            CorruptStateError: The file is damaged; the error says whether the backup is good.
+            CorruptStateError: The file is damaged, or gone; the error says whether the backup is good.
             OSError: It cannot be read.
         """
         path = self.backup if backup else self.path
         with self._lock:
             try:
                 state = _read(path)
-            except CorruptStateError as error:
-                if not backup:
-                    self._is_good = False
-                    raise CorruptStateError(f"{error}; {self._advice()}") from None
-                raise
+            except (CorruptStateError, FileNotFoundError) as error:
+                if backup or not self.exists():
+                    raise
+                self._is_good = False
+                what = error if isinstance(error, CorruptStateError) else f"{path} is gone, and its backup is not"
+                raise CorruptStateError(f"{what}; {self._advice()}") from None
             if not backup:
                 self._is_good = True
             return state

@@ -98,6 +98,20 @@ def test_without_a_good_backup_the_error_says_so(path: Path) -> None:
         StateFile(path).load()
 
 
+def test_a_file_that_is_gone_while_its_backup_is_there_says_so(path: Path) -> None:
+    """Whoever removed it to begin anew, and whoever lost it, reads what to do."""
+    file = StateFile(path)
+    for number in (1, 2):
+        file.save(json.dumps({"number": number}))
+    path.unlink()
+    with pytest.raises(CorruptStateError, match=r"is gone, and its backup is not; the state before it is good"):
+        file.load()
+    assert file.load(backup=True) == {"number": 1}
+    file.backup.unlink()
+    with pytest.raises(FileNotFoundError):
+        file.load()
+
+
 def test_another_version_is_not_taken_for_damage(path: Path) -> None:
     """A file of a newer program is refused by its version."""
     path.write_bytes(b'{"format": "yolo-state", "version": 2}\n{}\n')

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from otel_agents.cli.checks import packages, sending, settings
+from otel_agents.cli.checks import frameworks, packages, sending, settings
 from otel_agents.cli.checks.finding import Finding, State
 
 SIGNS: Final[Mapping[State, tuple[str, str]]] = {
@@ -49,6 +49,7 @@ def findings(env: Mapping[str, str]) -> list[Finding]:
         *packages.loader(env),
         *settings.settings(env),
         *packages.versions(),
+        *frameworks.frameworks(env),
         *packages.neighbours(),
         *sending.switches(env),
         *sending.exporters(env),

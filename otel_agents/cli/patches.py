@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
-from importlib import import_module, metadata
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from importlib import metadata
 from typing import Annotated, Any, Final
 
 import typer
@@ -14,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from otel_agents import adapters, guard
+from otel_agents import adapters
+from otel_agents.cli.importing import not_there, said, tried
 from otel_agents.config import Config, Selection
 from otel_agents.patching import apply
 from otel_agents.patching.table import APPLIED, MISSING, UNSUPPORTED, WAITING, Adapter, PatchState
@@ -35,7 +37,7 @@ def patches(
     """List every patch point of every adapter with its state and the versions tested, and the targets you declared.
 
     States: applied; waiting (its module is not imported); unsupported (not in the installed version, which is
-    known); missing (it should be there, and is not: please report it, or correct the row).
+    known); missing (it should be there, and is not: correct the row, install the framework anew, or please report it).
 
     Exit codes: 0; 1 when a patch point is missing.
     """
@@ -59,20 +61,21 @@ def _declared() -> list[Adapter]:
 def _states(adapter: Adapter, *, resolve: bool) -> list[PatchState]:
     if not resolve:
         return apply.patch_states(adapter)
-    for module in dict.fromkeys(patch.module for patch in adapter.patches):
-        guard.run("cli.import", _import, module)
+    tries = {module: tried(module) for module in dict.fromkeys(patch.module for patch in adapter.patches)}
+    failed = {module: error for module, error in tries.items() if error is not None and not not_there(module, error)}
     applied = apply.apply(adapter)
     try:
-        return applied.states()
+        return [_judged(state, failed) for state in applied.states()]
     finally:
         applied.undo()
 
 
-def _import(module: str) -> None:
-    try:
-        import_module(module)
-    except ImportError:
-        pass  # not installed, or not in this version: its rows go on waiting
+def _judged(state: PatchState, failed: Mapping[str, BaseException]) -> PatchState:
+    """Say of a row whose module is there, and could not be imported, what kept it from that."""
+    module = state.target.partition(":")[0]
+    if state.state != WAITING or module not in failed:
+        return state
+    return replace(state, state=MISSING, detail=f"{module} {said(failed[module])}")
 
 
 def _version(adapter: Adapter) -> str:

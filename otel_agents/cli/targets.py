@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stdout
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -14,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from otel_agents.cli.importing import not_there, said, tried
 from otel_agents.config import Config, Problem
 from otel_agents.patching import apply
 from otel_agents.patching.table import APPLIED, MISSING, WAITING, PatchState
@@ -31,19 +30,6 @@ NOTHING_FOUND: Final = 1
 WHERE: Final = "Correct the name, or install it, or call this from the folder where it can be imported."
 
 app = typer.Typer(no_args_is_help=True, help="Declare methods of an orchestrator of your own.")
-
-
-class Attempt:
-    """Around host code that is only tried: what it raises is kept, but for Ctrl-C."""
-
-    error: BaseException | None = None
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
-        self.error = error
-        return isinstance(error, Exception | SystemExit)
 
 
 class Checked(NamedTuple):
@@ -126,17 +112,13 @@ def _resolve(rows: list[Row]) -> tuple[list[PatchState], list[Problem]]:
 
 def _import(module: str) -> tuple[str, str] | None:
     """Import a module, whose output is none of ours; return why that failed and what to do, if it did."""
-    attempt = Attempt()
-    with attempt, redirect_stdout(sys.stderr):
-        import_module(module)
-    error = attempt.error
+    error = tried(module)
     if error is None:
         return None
     if isinstance(error, SystemExit):
         return "exits when it is imported", "Keep what runs the program out of it, behind `if __name__ == '__main__':`."
-    missing = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
-    fix = nearest_module(missing) if f"{module}.".startswith(f"{missing}.") else ""
-    return f"cannot be imported ({type(error).__name__}: {error})", fix or WHERE
+    fix = nearest_module(missing) if (missing := not_there(module, error)) else ""
+    return said(error), fix or WHERE
 
 
 def _problems(row: Row, state: PatchState, failed: dict[str, tuple[str, str]]) -> Iterator[Problem]:

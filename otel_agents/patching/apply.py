@@ -32,7 +32,8 @@ class Applied:
         self._on_applied = on_applied
         self._announced: set[str] = {""}
         self._told: set[tuple[str, str]] = set()
-        self._is_told = False  # of the framework's version
+        self._version: tuple[int, ...] = ()  # of the framework, once that is met
+        self._is_told = False  # what is wrong with it
         self._points = [point_of(adapter, patch) for patch in adapter.patches]
 
     def undo(self) -> None:
@@ -58,28 +59,35 @@ class Applied:
                 guard.run(f"patch.{self.adapter.name}.apply", self._install, point, are_whole)
 
     def tell(self, modules: Iterable[str]) -> None:
-        """Say once what a person has to mend, now that these modules are whole: an old framework, a wrong row."""
+        """Say once what a person has to mend, now that these modules are whole: the framework, a wrong row."""
         arrived = [point for point in self._points if point.patch.module in modules]
         if not self._is_told and any(point.is_of_framework for point in arrived):
-            self._is_told = True
-            self._tell_version()
+            self._is_told = self._tell_framework(arrived)
         for point in arrived:
             reason = point.failing() if point.patch.source else ""
             if reason and (point.patch.target, reason) not in self._told:
                 self._told.add((point.patch.target, reason))
                 notice.warn(LOGGER, "%s: method: %s. The other rows are not affected.", point.patch.source, reason)
 
-    def _tell_version(self) -> None:
-        name, (oldest, _) = self.adapter.distribution, self.adapter.tested
-        version = installed_version(name) if name else ()
-        if version and version < release(oldest):
-            numbers = ".".join(map(str, version))
-            notice.warn(
-                LOGGER,
-                "%s %s is older than %s, the oldest that is supported: of what it does some may not be seen. "
-                "The program runs as it is. Fix: pip install '%s>=%s'",
-                *(name, numbers, oldest, name, oldest),
-            )
+    def _tell_framework(self, arrived: Iterable[Point]) -> bool:
+        """Say what is wrong with the framework; return whether nothing more is to be said of it."""
+        name, (oldest, newest) = self.adapter.distribution, self.adapter.tested
+        version = self._version = self._version or installed_version(name)
+        fix = f"pip install --force-reinstall '{name}=={newest}.*'"
+        if not version:
+            return True
+        if version < release(oldest):
+            wrong, fix = f"is older than {oldest}, the oldest that is supported", f"pip install '{name}>={oldest}'"
+        elif not (lack := next(filter(None, (*map(Point.failing, arrived), *map(Point.gone, self._points))), "")):
+            return False
+        elif version[: len(release(newest))] > release(newest):
+            wrong = f"is newer than {newest}, the newest that was tested, and {lack}"
+        else:
+            wrong = f"is not whole: {lack}"
+        numbers = ".".join(map(str, version))
+        said = "%s %s %s. Of what it does some may not be seen. The program runs as it is. Fix: %s"
+        notice.warn(LOGGER, said, name, numbers, wrong, fix)
+        return True
 
     def _install(self, point: Point, is_whole: bool) -> None:  # noqa: FBT001  # passed through the guard
         try:

@@ -108,6 +108,13 @@ class Point:
         """Return why a row sees nothing although its module is there, whole; "" when it does, or is not meant to."""
         return "" if self.in_force or self._is_absent() or self._is_of_another() else self._lack()
 
+    def gone(self) -> str:
+        """Return that the framework, which is installed and imported, has no such module; "" when that is not so."""
+        module, adapter = self.patch.module, self.adapter
+        missing = nowhere(module) if module.partition(".")[0] == adapter.package else ""
+        is_its = bool(missing) and bool(installed_version(adapter.distribution)) and not self._is_of_another()
+        return f"there is no module {missing}" if is_its and not self._is_absent() else ""
+
     def _wrap(self, target: Place) -> None:
         seen = target.seen()
         self.below = self._beneath(seen)
@@ -159,7 +166,7 @@ class Point:
         if module is None and self.patch.source and self.patch.module == main_module():
             return MISSING, "runs as __main__; move it into a module that the program imports, and name that"
         if module is None:
-            return WAITING, "not imported yet"
+            return (MISSING, gone) if (gone := self.gone()) else (WAITING, "not imported yet")
         if self._is_of_another():
             return WAITING, f"this is another package than that of {self.adapter.distribution}"
         if self.seen_on_top is not None:

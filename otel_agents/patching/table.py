@@ -218,6 +218,11 @@ class Adapter:
     patches: tuple[Patch, ...]
     known_by: str = ""
 
+    @property
+    def package(self) -> str:
+        """The framework's own package: its first row is in it."""
+        return self.patches[0].module.partition(".")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class PatchState:

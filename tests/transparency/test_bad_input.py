@@ -154,16 +154,26 @@ print(list(Pregel().stream({})))
 with otel_agents.run("rest"):
     pass
 """
+MAIN = "langgraph.pregel.main"
+ADVICE = (
+    "Of what it does some may not be seen. The program runs as it is. "
+    "Fix: pip install --force-reinstall 'langgraph==1.2.*'"
+)
 PREGEL = "class Pregel:\n    def stream(self, input):\n        yield 1\n"
+
+
+def distribution(folder: Path, version: str) -> None:
+    """Have a version of LangGraph be installed, as far as pip knows."""
+    about = folder / f"langgraph-{version}.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: langgraph\nVersion: {version}\n")
 
 
 def test_an_old_framework_is_named_with_the_version_that_it_takes(tmp_path: Path) -> None:
     """A version below the oldest that is supported: said once, with the fix; the program runs as it is."""
     package(tmp_path, langgraph__pregel__main=PREGEL)
     (tmp_path / "langgraph" / "__init__.py").touch()
-    about = tmp_path / "langgraph-0.2.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: langgraph\nVersion: 0.2.0\n")
+    distribution(tmp_path, "0.2.0")
 
     done, receiver = played(tmp_path, OLD, PYTHONPATH=str(tmp_path))
 
@@ -172,6 +182,50 @@ def test_an_old_framework_is_named_with_the_version_that_it_takes(tmp_path: Path
     assert "Fix: pip install 'langgraph>=1.0.2'" in done.stderr
     assert "Traceback" not in done.stderr
     assert "flex.run rest" in spans(receiver)
+
+
+def test_a_new_framework_is_named_with_what_is_not_there_any_more(tmp_path: Path) -> None:
+    """A version above the newest that was tested is told of once, and only since it lacks something."""
+    package(tmp_path, langgraph__pregel__main=PREGEL)
+    distribution(tmp_path, "9.9")
+
+    done, receiver = played(tmp_path, OLD, PYTHONPATH=str(tmp_path))
+
+    assert (done.returncode, done.stdout) == (0, "[1]\n")
+    wrong = f"is newer than 1.2, the newest that was tested, and there is no Pregel.astream in {MAIN}"
+    said = [line for line in done.stderr.splitlines() if line.startswith("langgraph")]
+    assert said == [f"langgraph 9.9 {wrong}. {ADVICE}"]
+    assert "flex.run rest" in spans(receiver)
+
+
+LESS = """
+import otel_agents
+import langgraph.pregel._retry
+try:
+    import langgraph.pregel.main
+except ModuleNotFoundError as error:
+    print(error)
+with otel_agents.run("rest"):
+    pass
+health = otel_agents.health()
+print(health["status"], sorted(health["patch_points"]["langgraph"].items()))
+"""
+
+
+def test_a_framework_of_which_a_module_is_gone_is_told_of(tmp_path: Path) -> None:
+    """The import fails with Python's words; ours say once what lacks, and health counts the rows that see nothing."""
+    package(tmp_path, langgraph__pregel___retry="def _should_retry_on():\n    pass\n")
+    distribution(tmp_path, "1.2.3")
+
+    done, receiver = played(tmp_path, LESS, PYTHONPATH=str(tmp_path))
+
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        "No module named 'langgraph.pregel.main'",
+        "degraded [('applied', 1), ('missing', 5), ('waiting', 5)]",
+    ]
+    assert done.stderr == f"langgraph 1.2.3 is not whole: there is no module {MAIN}. {ADVICE}\n"
+    assert spans(receiver) == REST
 
 
 HALF = """

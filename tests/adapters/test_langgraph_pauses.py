@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from typing import Any
 
 import pytest
@@ -11,14 +12,29 @@ from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, Send, interrupt
+from pydantic import ValidationError
+from typing_extensions import TypedDict
 
 from otel_agents.recorder import RECORDER
 from otel_agents.testing import Telemetry
 from tests.adapters.graphs import State, agent, calls, chain, ping, thread
 
+validates = pytest.mark.skipif(
+    "response_schema" not in inspect.signature(interrupt).parameters,
+    reason="this version of LangGraph takes any answer",
+)
+
+
+class Approval(TypedDict):
+    ok: bool
+
 
 def ask(state: Any) -> Any:
     return {"x": [interrupt({"question": state.get("q")})]}
+
+
+def approve(state: Any) -> Any:
+    return {"x": [interrupt("Publish?", response_schema=Approval)["ok"]]}
 
 
 def done(state: Any) -> Any:
@@ -294,6 +310,72 @@ def test_a_question_that_a_detour_leaves_behind_expires(telemetry: Telemetry) ->
 
     assert facts(telemetry) == ["start", ("asked", "ask"), "awaiting_hitl", "resumed", "expired", "completed"]
     assert pending() == 0
+
+
+@validates
+def test_an_answer_that_a_node_does_not_take_is_asked_for_again(telemetry: Telemetry) -> None:
+    """The framework lets the question be answered again, so it stays open, and the run that goes on is the same one."""
+    graph = chain(ask, ("desk", chain(approve)), name="outer", checkpointer=InMemorySaver())
+    graph.invoke({"x": []}, thread())
+    graph.invoke(Command(resume="yes"), thread())
+    with pytest.raises(ValidationError):
+        graph.invoke(Command(resume={"ok": "perhaps"}), thread())
+    assert pending() == 1
+    graph.invoke(Command(resume={"ok": True}), thread())
+
+    assert facts(telemetry) == [
+        *("start", ("asked", "ask"), "awaiting_hitl"),
+        *("resumed", "approved", ("asked", "approve"), "awaiting_hitl"),
+        *("resumed", "responded", ("asked", "approve"), "failed"),
+        *("resumed", "responded", "completed"),
+    ]
+    assert {event.run_id for event in telemetry.events} == {"run-1"}
+    asked = [event.payload for event in telemetry.events if event.type == "hitl_request"]
+    assert len(asked) == 3
+    assert asked[1] == asked[2]
+    assert pending() == 0
+
+
+@validates
+def test_only_the_answer_that_was_not_taken_is_asked_for_again(telemetry: Telemetry) -> None:
+    """Of two answers that come at once the one that was taken counts."""
+    graph: Any = StateGraph(State)
+    graph.add_node("approve", approve)
+    graph.add_conditional_edges(START, lambda state: [Send("approve", {}), Send("approve", {})], ["approve"])
+    graph = graph.compile(InMemorySaver(), name="two")
+    first, second = (each.id for each in graph.invoke({"x": []}, thread())["__interrupt__"])
+    with pytest.raises(ValidationError):
+        graph.invoke(Command(resume={first: {"ok": True}, second: {"ok": "perhaps"}}), thread())
+
+    assert [pause.request_id for pause in RECORDER.pauses.find("langgraph:two:t")] == [second]
+
+
+def test_a_graph_that_fails_before_it_goes_on_has_taken_no_answer(telemetry: Telemetry) -> None:
+    """Checkpoints that cannot be read fail the run, and the question waits for the answer that comes again."""
+
+    class Saver(InMemorySaver):
+        is_away = False
+
+        def get_tuple(self, config: Any) -> Any:
+            if self.is_away:
+                raise ConnectionError
+            return super().get_tuple(config)
+
+    saver = Saver()
+    graph = chain(ask, done, checkpointer=saver)
+    graph.invoke({"x": []}, thread())
+    saver.is_away = True
+    with pytest.raises(ConnectionError):
+        graph.invoke(Command(resume="yes"), thread())
+    saver.is_away = False
+    graph.invoke(Command(resume="yes"), thread())
+
+    assert facts(telemetry) == [
+        *("start", ("asked", "ask"), "awaiting_hitl"),
+        *("resumed", "failed"),
+        *("resumed", "approved", "completed"),
+    ]
+    assert {event.run_id for event in telemetry.events} == {"run-1"}
 
 
 def test_an_error_beside_a_question_is_an_error(telemetry: Telemetry) -> None:

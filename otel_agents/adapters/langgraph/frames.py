@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -43,7 +44,9 @@ class Frame:
     adds no operation. ``tool`` is the tool call that this task is, ``todos`` what it makes of a plan. ``error`` is
     what the tool last raised, or what was last found invalid; ``command`` is the last command that an inner graph
     sent up. ``questions`` are those asked below, by id; ``is_waiting`` says that a pause reached this operation.
-    ``invalid`` counts invalid outputs. ``cedes``: other instrumentations make the spans of tools.
+    ``answers`` tells what a human decided, until the graph has gone on with that. ``refused`` are the nodes that did
+    not take the answer that they got, id and name. ``invalid`` counts invalid outputs. ``cedes``: other
+    instrumentations make the spans of tools.
     """
 
     name: str
@@ -58,6 +61,8 @@ class Frame:
     command: Any = None
     todos: Any = None
     questions: dict[str, Question] = field(default_factory=dict)
+    answers: Callable[[], None] | None = None
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 def is_a(value: object, *targets: str) -> bool:
@@ -113,6 +118,27 @@ def pass_questions(frame: Frame, operation: Operation, error: BaseException) -> 
         frame.questions.setdefault(str(interrupt.id), Question(frame.name, frame.id))
     for request_id, question in frame.questions.items():
         upper.questions.setdefault(request_id, question)
+
+
+def go_on(frame: Frame | None) -> None:
+    """A graph goes on: only now has it taken the answers that it was given. One that fails before took none."""
+    tell = frame.answers if frame is not None else None
+    if frame is not None and tell is not None:
+        tell()
+        frame.answers = None
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a node did not take the answer that it got, which then does not count for the framework either."""
+    asks = getattr(sys.modules.get("langgraph.errors"), "is_invalid_resume", None)
+    return asks is not None and bool(asks(error))
+
+
+def pass_refusal(frame: Frame, operation: Operation) -> None:
+    """Let whoever did not take an answer, farthest inside, be known around this operation."""
+    upper = above(operation)
+    if upper is not None:
+        upper.refused |= frame.refused or {frame.id: frame.name}
 
 
 def pass_command(operation: Operation, error: BaseException) -> None:

@@ -121,6 +121,15 @@ def tell_questions(level: Level, operation: Operation) -> None:
             questions.ask(operation, level.key, request_id, origin=asked.origin, node_id=asked.node_id)
 
 
+def ask_again(level: Level, operation: Operation) -> None:
+    """Ask what was answered with something that the node did not take: it still waits."""
+    refused = level.frame.refused
+    for pause in level.waiting:
+        if pause.request_id in level.answers and pause.node_id in refused:
+            origin, node_id = refused[pause.node_id], pause.node_id
+            questions.ask(operation, level.key, pause.request_id, origin=origin, node_id=node_id)
+
+
 def drop_rest(level: Level, operation: Operation) -> None:
     """Let questions expire that were open when a stream went on, and that nobody will ask again."""
     if level.is_resumed:

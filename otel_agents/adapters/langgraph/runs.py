@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from otel_agents.adapters.langgraph import frames as f
 from otel_agents.adapters.langgraph.frames import Frame, Question
-from otel_agents.adapters.langgraph.levels import Level, drop_rest, graph_name, level_of, tell_answers, tell_questions
+from otel_agents.adapters.langgraph.levels import (
+    Level,
+    ask_again,
+    drop_rest,
+    graph_name,
+    level_of,
+    tell_answers,
+    tell_questions,
+)
 from otel_agents.adapters.langgraph.shapes import is_agent
 from otel_agents.adapters.langgraph.tools import WATCHED
 from otel_agents.operation import CANCELLED, OK, PAUSED, Operation
@@ -35,8 +44,7 @@ def before_stream(call: Call) -> Start | None:
     around = f.around(inside)
     if around is not None and around.hosts and around.hosts == graph.name:
         level = call.state = level_of(around, graph, config, call.argument("input"))
-        if level.answers:
-            tell_answers(level, inside)
+        _await_answers(level, inside)
         return WATCHED
     return _node(call, graph, config, inside)
 
@@ -63,10 +71,10 @@ def _node(call: Call, graph: Any, config: Mapping[str, Any], inside: Operation) 
 
 
 def started(operation: Operation, call: Call) -> None:
-    """Let what happens inside find the frame, and tell what the human decided."""
+    """Let what happens inside find the frame, and what the human decided."""
     level: Level = call.state
     operation.memory = level.frame
-    tell_answers(level, operation)
+    _await_answers(level, operation)
 
 
 def after_stream(operation: Operation | None, call: Call, result: object) -> str | None:
@@ -93,7 +101,22 @@ def failed_stream(operation: Operation | None, call: Call, error: BaseException)
         if operation.kind is k.RUN:
             operation.put(a.FLEX_RUN_REASON, DRAINED)
         return CANCELLED
+    if f.is_refusal(error):
+        _refuse(operation, level)
     return None
+
+
+def _await_answers(level: Level, operation: Operation) -> None:
+    """Have the answers told when the graph goes on."""
+    level.frame.answers = partial(tell_answers, level, operation) if level.answers else None
+
+
+def _refuse(operation: Operation | None, level: Level) -> None:
+    told_in = operation or f.inside()
+    if told_in is not None:
+        ask_again(level, told_in)
+    if operation is not None:
+        f.pass_refusal(level.frame, operation)
 
 
 def after_breakpoint(_: None, call: Call, result: Any) -> None:
@@ -108,6 +131,7 @@ def after_breakpoint(_: None, call: Call, result: Any) -> None:
 def _settle(operation: Operation | None, level: Level) -> str:
     """Ask what is to be asked, where a pause ends; let expire what nobody asks any more."""
     told_in = operation or f.inside()
+    f.go_on(level.frame)
     is_waiting, level.frame.is_waiting = level.frame.is_waiting, False
     if told_in is not None:
         if is_waiting:

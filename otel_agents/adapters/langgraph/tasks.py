@@ -43,6 +43,7 @@ def before_task(call: Call) -> Start | None:
     shape = shape_of(task) if inside is not None else None
     if inside is None or shape is None:
         return None
+    f.go_on(f.around(inside))
     frame = call.state = Task(task, shape)
     return STARTS[shape.role](frame, task, inside)
 
@@ -152,6 +153,8 @@ def failed_task(operation: Operation, call: Call, error: BaseException) -> str:
     if f.is_a(error, f.BUBBLE_UP):
         return CANCELLED
     keep_attempt(frame, operation)
+    if f.is_refusal(error):
+        f.pass_refusal(frame, operation)
     if frame.shape.policy and isinstance(error, Exception):
         tell_action(operation, frame.shape, action_by(error))
     if f.is_a(error, *INVALID):

@@ -84,6 +84,8 @@ def failed_tool(operation: Operation | None, call: Call, error: BaseException) -
         f.pass_command(operation, error)
         operation.hands_over = True
         return OK
+    if f.is_refusal(error):
+        f.pass_refusal(call.state, operation)
     return OK if f.is_a(error, f.BUBBLE_UP) else ""
 
 

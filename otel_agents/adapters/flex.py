@@ -140,7 +140,8 @@ def before_attempt_failed(call: Call) -> None:
     if not is_last:
         error = call.argument("error")
         values = {a.FLEX_NODE_ATTEMPT: attempt, ERROR_TYPE: type_name(error)}
-        RECORDER.fact(e.NODE_ERROR, {**values, a.FLEX_ERROR_MESSAGE: str(error)})
+        message = guard.run("recorder.message", str, error) if RECORDER.capture.events else None
+        RECORDER.fact(e.NODE_ERROR, {**values, a.FLEX_ERROR_MESSAGE: message})
         RECORDER.fact(e.NODE_RETRY, values)
 
 

@@ -21,11 +21,21 @@ UNREACHABLE = {"mode": "json_schema", "schema": {"type": "object", "required": [
 HELD: dict[str, asyncio.Event] = {}  # run id -> set when its first node hangs
 
 
+class Speechless(Exception):
+    """An error that has no words, and fails when it is asked for them."""
+
+    def __str__(self) -> str:
+        """Fail."""
+        raise ValueError("c4n4ry")
+
+
 async def moody(task: Task) -> dict[str, Any]:
     """Do what the objective says: fail once, fail always, give nonsense, hang, or simply work."""
     mood = task.bundle.objective
     if mood == "fails once" and task.attempt == 1:
         raise CapabilityError("c4n4ry: not today")
+    if mood == "fails once without words" and task.attempt == 1:
+        raise Speechless
     if mood == "fails":
         raise CapabilityError("c4n4ry: never", retryable=False)
     if mood == "gives nonsense" and task.feedback is None:
@@ -84,6 +94,23 @@ async def fired(coordinator: Coordinator) -> list[Frame]:
     return await frames_of(coordinator, accepted.run_id)
 
 
+async def fired_while_paused(coordinator: Coordinator) -> list[Frame]:
+    """Trigger a policy by hand while a run waits for a human."""
+    rules = policy("by-hand", "manual", "emit", message="c4n4ry"), policy("look", "onNodeComplete", "hitl", **AFTER_DIG)
+    run_id, frames = await begin(coordinator, "works", **policies(*rules))
+    await coordinator.fire(run_id, "by-hand")
+    behind = await coordinator.resume(run_id, answer=Answer("approved"))
+    return frames + await frames_of(coordinator, run_id, behind)
+
+
+async def stopped_too_late_to_be_answered(coordinator: Coordinator) -> list[Frame]:
+    """Cancel a run when the time for its question is just up."""
+    late = policy("look", "onNodeComplete", "hitl", **AFTER_DIG, expiresInSeconds=0.001)
+    run_id, frames = await begin(coordinator, "works", **policies(late))
+    await coordinator.cancel(run_id, "operator")
+    return frames + await frames_of(coordinator, run_id, frames[-1].seq)
+
+
 async def simply(coordinator: Coordinator, mood: str, **fields: Any) -> list[Frame]:
     """Begin a run that does not ask."""
     return (await begin(coordinator, mood, **fields))[1]
@@ -103,6 +130,7 @@ ASKS = policies(policy("look", "onNodeComplete", "hitl", **AFTER_DIG, prompt="c4
 RUNS: dict[str, Callable[[Coordinator], Awaitable[list[Frame]]]] = {
     "works": lambda coordinator: simply(coordinator, "works"),
     "fails once": lambda coordinator: simply(coordinator, "fails once"),
+    "fails once without words": lambda coordinator: simply(coordinator, "fails once without words"),
     "fails": lambda coordinator: simply(coordinator, "fails"),
     "no plan": lambda coordinator: simply(coordinator, "works", policies={"planner": {"forbid": ["dig"]}}),
     "wrong answer": lambda coordinator: simply(coordinator, "works", outputContract=UNREACHABLE),
@@ -117,7 +145,9 @@ RUNS: dict[str, Callable[[Coordinator], Awaitable[list[Frame]]]] = {
     "escalated": _by_answer(Answer("edited", value={"ore": "iron"}), "gives nonsense"),
     "stopped": stopped,
     "stopped while paused": stopped_while_paused,
+    "stopped too late to be answered": stopped_too_late_to_be_answered,
     "fired": fired,
+    "fired while paused": fired_while_paused,
 }
 
 

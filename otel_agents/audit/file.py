@@ -83,6 +83,8 @@ class File:
             return False
         try:
             return os.path.samestat(self._same, os.stat(self.path))  # noqa: PTH116  # once for each line
+        except PermissionError:  # the folder was shut, and the file can still be written
+            return True
         except OSError:
             return False
 

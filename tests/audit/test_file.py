@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from otel_agents.audit.file import File
 from tests.audit.running import run
+
+NOBODY = 65534
 
 
 def test_a_file_is_for_the_user_alone_and_in_folders_that_are(tmp_path: Path) -> None:
@@ -64,6 +68,33 @@ def test_a_file_that_was_moved_away_is_begun_anew(tmp_path: Path) -> None:
     assert (tmp_path / "old.jsonl").read_bytes() == b"one\n"
     assert (tmp_path / "b" / "a.jsonl").read_bytes() == b"two\n"
     assert path.read_bytes() == b"four\n"
+
+
+@contextmanager
+def _shut(folder: Path) -> Iterator[None]:
+    """Let nobody into a folder, the superuser neither, while it is another user."""
+    folder.chmod(0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o700)
+
+
+def test_a_folder_that_is_shut_loses_nothing(tmp_path: Path) -> None:
+    """The file is open, and goes on; when the folder is open again it is still the same."""
+    folder = tmp_path / "audit"
+    file = File(str(folder / "a.jsonl"))
+    file.append(b"1\n")
+    with _shut(folder):
+        file.append(b"2\n")
+    file.append(b"3\n")
+    file.close()
+
+    assert (folder / "a.jsonl").read_bytes() == b"1\n2\n3\n"
 
 
 def test_a_file_that_was_emptied_goes_on_from_its_start(tmp_path: Path) -> None:

@@ -75,3 +75,13 @@ def test_wrong_arguments_raise_what_they_raise() -> None:
 
     assert signal.raise_signal is before
     assert signal.SIGTERM in ENDING
+
+
+def test_no_choice_of_frameworks_costs_what_is_not_sent_yet(tmp_path: Path) -> None:
+    """With none of them watched, what the program told itself is sent before the signal ends it."""
+    path = write(tmp_path, f"{WORK}signal.raise_signal(signal.SIGTERM)\n")
+    with receiving() as receiver:
+        done = instrumented(path, env=sending(receiver.endpoint, **LATE, OTEL_AGENTS_ADAPTERS="none"))
+
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
+    assert sorted(span.name for span in receiver.spans) == ["flex.run done", "flex.run open"]

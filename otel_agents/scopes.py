@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from otel_agents import guard, pipeline, questions
 from otel_agents.operation import PAUSED, Identity, Operation, current
 from otel_agents.patching.calls import wrap
 from otel_agents.patching.collecting import elsewhere, is_collecting, keep_context, listen
 from otel_agents.patching.table import Call, Patch, Start
+from otel_agents.pauses import Pause
 from otel_agents.recorder import RECORDER, Entered
+from otel_agents.semconv import agents as a
 from otel_agents.semconv import kinds as k
 from otel_agents.semconv.agents import attribute
 from otel_agents.semconv.model import Kind
@@ -88,10 +91,20 @@ class Handle:
             self.outcome = ""
 
 
+class Block(NamedTuple):
+    """A ``with`` block that runs: what is current in it, and its own operation, None when it has none."""
+
+    inside: Operation | None
+    operation: Operation | None
+    entered: Entered
+    handle: Handle
+
+
 class Scope:
     """One operation to be: a context manager (``with`` and ``async with``) and a decorator.
 
     As decorator it takes functions, coroutine functions, generators and async generators; each call is one operation.
+    So is each block, also of the same scope: one after the other, inside one another, in several threads and tasks.
     """
 
     def __init__(
@@ -105,13 +118,10 @@ class Scope:
         self._subject = subject
         self._fields = {name: value for name, value in (fields or {}).items() if value is not None}
         self._identity = identity
-        self._entered: Entered | None = None
-        self._operation: Operation | None = None
-        self._handle = Handle(None)
+        self._blocks: list[Block] = []
 
     def __enter__(self) -> Handle:
-        guard.run("api.enter", self._enter)
-        return self._handle
+        return guard.run("api.enter", self._enter) or Handle(None)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -138,30 +148,40 @@ class Scope:
 
     def _before(self, call: Call) -> Start | None:
         pipeline.ensure()
-        identity, links = self._resume()
-        return Start(self._subject, self._values(), identity=identity, links=links)
+        return self._start()
 
-    def _enter(self) -> None:
+    def _start(self) -> Start:
+        waiting = self._waiting()
+        links = tuple({pause.traceparent: None for pause in waiting if pause.traceparent})
+        return Start(self._subject, self._values(waiting), identity=self._who(waiting), links=links)
+
+    def _enter(self) -> Handle:
         pipeline.ensure()
         listen()
-        identity, links = self._resume()
-        if identity is not None:
-            self._operation = RECORDER.start_run(self._subject, identity, self._values(), links=links)
+        start = self._start()
+        if start.identity is not None:
+            operation = RECORDER.start_run(self._subject, start.identity, start.attributes, links=start.links)
         else:
-            self._operation = RECORDER.start(self._kind, self._subject, self._values(), runtime=MANUAL)
-        if self._operation is not None:
-            self._entered = RECORDER.enter(self._operation)
-            self._handle = Handle(self._operation, self._key)
-        elif identity is not None and (around := current()) is not None:
-            self._handle = Handle(around.run.operation, self._key)  # joined
+            operation = RECORDER.start(self._kind, self._subject, start.attributes, runtime=MANUAL)
+        entered = RECORDER.enter(operation) if operation is not None else (None, None)
+        inside = current()
+        joined = inside.run.operation if inside is not None and start.identity is not None else None
+        handle = Handle(operation or joined, self._key)
+        self._blocks.append(Block(inside, operation, entered, handle))
+        return handle
 
     def _exit(self, error: BaseException | None) -> None:
-        operation, self._operation = self._operation, None
-        if operation is None or self._entered is None:
+        if not self._blocks:
+            return
+        now = current()
+        block = next((each for each in reversed(self._blocks) if each.inside is now), self._blocks[-1])
+        self._blocks.remove(block)
+        operation = block.operation
+        if operation is None:
             return
         keep_context()
-        RECORDER.leave(operation, self._entered)
-        outcome = self._handle.outcome if error is None else ""
+        RECORDER.leave(operation, block.entered)
+        outcome = block.handle.outcome if error is None else ""
         if is_collecting():  # a generator that holds this block is being collected
             elsewhere(RECORDER.end, operation, error, outcome)
         else:
@@ -172,27 +192,27 @@ class Scope:
         thread = self._fields.get("thread_id")
         return f"{MANUAL}:{thread}" if thread else ""
 
-    def _values(self) -> dict[str, object]:
+    def _values(self, waiting: tuple[Pause, ...]) -> dict[str, object]:
         known = KEYWORDS[self._kind.name]
-        return {known.get(name, name): value for name, value in self._fields.items()}
+        values = {known.get(name, name): value for name, value in self._fields.items()}
+        if waiting:
+            values[a.FLEX_RUN_RESUMED] = True
+        return values
 
-    def _resume(self) -> tuple[Identity | None, tuple[str, ...]]:
+    def _waiting(self) -> tuple[Pause, ...]:
+        """Return the questions for which the run waits under its key."""
+        if self._identity is None or not self._key:
+            return ()
+        return guard.run("pauses.find", RECORDER.pauses.find, self._key) or ()
+
+    def _who(self, waiting: tuple[Pause, ...]) -> Identity | None:
         """Return who the run is: itself again when it waits under its key."""
-        identity = self._identity
-        if identity is None or not self._key:
-            return identity, ()
-        waiting = guard.run("pauses.find", RECORDER.pauses.find, self._key)
-        if not waiting:
-            return identity, ()
+        if self._identity is None or not waiting:
+            return self._identity
         first = waiting[0]
-        self._fields["resumed"] = True
-        again = Identity(
-            identity.runtime,
-            first.run_id,
-            first.correlation_id,
-            identity.work_order_id,
-            identity.session_id,
-            identity.channel,
-            first.plan_version,
+        return replace(
+            self._identity,
+            run_id=first.run_id,
+            correlation_id=first.correlation_id,
+            plan_version=first.plan_version,
         )
-        return again, tuple({pause.traceparent: None for pause in waiting if pause.traceparent})

@@ -37,6 +37,8 @@ def _silence(limits: Limits) -> tuple[Alert, ...]:
     # What ended a node or changed a state was told by a span or a log record. A run in one long node is told by none.
     done = " + ".join(_or_none(EVERYWHERE.increase(each, span="10m")) for each in (m.NODE_DURATION, m.RUN_TRANSITIONS))
     arriving = " + ".join(_or_none(EVERYWHERE.added(ACCEPTED[each], span="10m")) for each in ("spans", "log_records"))
+    # A target that is scraped no more was taken off the list: a program that is over is not asked for its last word.
+    dismissed = "(last_over_time(up[15m]) unless up)"
     there = f'max(up{{job="{limits.collector_job}"}}) == 1'
     return (
         Alert(
@@ -49,7 +51,7 @@ def _silence(limits: Limits) -> tuple[Alert, ...]:
         ),
         Alert(
             "RunsLostFromView", "critical",
-            f"last_over_time({active}[15m]) > 0 unless {active}",
+            f"last_over_time({active}[15m]) > 0 unless {active} unless on (job, instance) {dismissed}",
             "{{ $labels.instance }} went away while runs were active",
             "{{ $labels.instance }} of {{ $labels.job }} reports no more; the last that it said was {{ $value }} "
             "active runs of {{ $labels.runtime }}.",

@@ -50,6 +50,7 @@ DONE = f'flex_node_duration_seconds_count{{{TEAM},capability="search",kind="tool
 QUIET = f'flex_run_last_progress_age_seconds{{{TEAM},runtime="flex"}}'
 STARTED = f'flex_run_transitions_total{{{TEAM},state="start",runtime="flex"}}'
 UP = f"up{{{COLLECTOR}}}"
+UP_A, UP_B = f"up{{{TEAM}}}", f"up{{{TEAM_B}}}"
 ACTIVE = f'flex_run_active{{{TEAM},runtime="flex"}}'
 SPANS = f'otelcol_receiver_accepted_spans_total{{{COLLECTOR},receiver="otlp",transport="grpc"}}'
 RECORDS = f'otelcol_receiver_accepted_log_records_total{{{COLLECTOR},receiver="otlp",transport="grpc"}}'
@@ -160,7 +161,23 @@ RUNS = [
     ),
     Case("works slowly", "StuckRuns", {QUIET: "800x20"}, "15m"),
     Case(
-        "killed", "RunsLostFromView", {ACTIVE: "2x4 stale"}, "8m",
+        "killed, and nobody scrapes it: it pushed", "RunsLostFromView", {ACTIVE: "2x4 stale"}, "8m",
+        [Fires({**OF_A, "runtime": "flex"},
+               "a:9464 of team reports no more; the last that it said was 2 active runs of flex.")],
+        "a:9464 went away while runs were active",
+    ),
+    Case(
+        "killed, and still to be scraped", "RunsLostFromView", {ACTIVE: "2x4 stale", UP_A: "1x4 0x20"}, "8m",
+        [Fires({**OF_A, "runtime": "flex"},
+               "a:9464 of team reports no more; the last that it said was 2 active runs of flex.")],
+        "a:9464 went away while runs were active",
+    ),
+    Case("over between two scrapes, and to be scraped no more", "RunsLostFromView",
+         {ACTIVE: "2x4 stale", UP_A: "1x4 stale"}, "8m"),
+    Case("over, and found dead once before", "RunsLostFromView", {ACTIVE: "2x4 stale", UP_A: "1x4 0 stale"}, "8m"),
+    Case(
+        "another one of the same job is over", "RunsLostFromView",
+        {ACTIVE: "2x4 stale", UP_A: "1x4 0x20", UP_B: "1x4 stale"}, "8m",
         [Fires({**OF_A, "runtime": "flex"},
                "a:9464 of team reports no more; the last that it said was 2 active runs of flex.")],
         "a:9464 went away while runs were active",

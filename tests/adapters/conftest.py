@@ -6,25 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from otel_agents import guard
-from otel_agents.adapters.langgraph import ADAPTER
+from otel_agents.adapters.langgraph import ADAPTER as LANGGRAPH
 from otel_agents.adapters.openai_agents import ADAPTER as OPENAI_AGENTS
-from otel_agents.patching.apply import apply, patch_counts
-from otel_agents.testing import Telemetry, capture
+from otel_agents.testing import Telemetry
 from tests.adapters.watching import watched
 
 
 @pytest.fixture
 def telemetry() -> Iterator[Telemetry]:
     """Watch LangGraph; an error of ours fails the test, and those of tests before are forgotten."""
-    guard.reset()
-    with capture() as recorded:
-        applied = apply(ADAPTER)
-        try:
-            yield recorded
-        finally:
-            applied.undo()
-            assert patch_counts() == {}, "the test applied what it did not undo"
+    with watched(LANGGRAPH) as recorded:
+        yield recorded
 
 
 @pytest.fixture

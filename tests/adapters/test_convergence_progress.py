@@ -22,6 +22,7 @@ from otel_agents.runtime.convergence import Delivery, Gate, Turn
 from otel_agents.testing import Telemetry
 from tests.adapters.converging import Stuck, approve, build, cancelled, loop, suite_passes, task, with_a_human
 from tests.adapters.watching import watched
+from tests.signals.recording import Kept
 
 ASKING = (Gate("tests", suite_passes), Gate("approval", approve))
 FLAT = {"timestamp", "workOrderId", "runId", "correlationId"}
@@ -214,17 +215,6 @@ def test_the_outcome_is_the_same_whoever_listens() -> None:
 
 
 # Log lines of the application
-
-
-class Kept(logging.Handler):
-    """Keeps records."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,6 +17,7 @@ from otel_agents.adapters.langgraph import ADAPTER
 from otel_agents.patching.apply import apply
 from otel_agents.testing import Telemetry, capture
 from tests.adapters.graphs import MODES, agent, calls, chain, release_notes, thread
+from tests.adapters.watching import texts
 
 CANARY = "canary-7f3a@example.org"
 
@@ -67,15 +66,6 @@ def secretive() -> Any:
         raise LookupError(CANARY)
 
     return chain(think, careful, last, checkpointer=InMemorySaver())
-
-
-def texts(telemetry: Telemetry) -> Iterator[str]:
-    """Yield all text of all signals."""
-    yield from (span.to_json() for span in telemetry.spans)
-    yield from (record.to_json() for record in telemetry.logs)
-    yield from (json.dumps(event.as_dict(), default=repr) for event in telemetry.events)
-    yield from telemetry.metrics(zero=True)
-    yield from telemetry.tree()
 
 
 def play(telemetry: Telemetry, way: str = "invoke") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,7 +24,7 @@ from otel_agents import guard
 from otel_agents.adapters.openai_agents import ADAPTER
 from otel_agents.testing import Telemetry
 from tests.adapters.assistants import WAYS, agent, approve, boom, call, hand_over, ping, refund
-from tests.adapters.watching import watched
+from tests.adapters.watching import texts, watched
 
 CANARY = "canary-7f3a@example.org"
 EVERY_WAY = pytest.mark.parametrize("way", WAYS)
@@ -83,15 +82,6 @@ def secretive() -> Any:
         input_guardrails=[InputGuardrail(guardrail_function=look, name="look")],
         output_guardrails=[OutputGuardrail(guardrail_function=look, name="look")],
     )
-
-
-def texts(telemetry: Telemetry) -> Iterator[str]:
-    """Yield all text of all signals."""
-    yield from (span.to_json() for span in telemetry.spans)
-    yield from (record.to_json() for record in telemetry.logs)
-    yield from (json.dumps(event.as_dict(), default=repr) for event in telemetry.events)
-    yield from telemetry.metrics(zero=True)
-    yield from telemetry.tree()
 
 
 def play(way: str) -> None:

@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 
-from otel_agents import guard
 from otel_agents.adapters.yolo import ADAPTER
-from otel_agents.patching.apply import apply, patch_counts
 from otel_agents.runtime.yolo import (
     Agent,
     CorruptStateError,
@@ -24,7 +22,8 @@ from otel_agents.runtime.yolo import (
     StoppedError,
     Turn,
 )
-from otel_agents.testing import Telemetry, capture
+from otel_agents.testing import Telemetry
+from tests.adapters.watching import watched
 
 CANARY = "canary-7f3a"
 
@@ -32,14 +31,8 @@ CANARY = "canary-7f3a"
 @pytest.fixture
 def telemetry() -> Iterator[Telemetry]:
     """Watch the team; an error of ours fails the test."""
-    guard.reset()
-    with capture() as recorded:
-        applied = apply(ADAPTER)
-        try:
-            yield recorded
-        finally:
-            applied.undo()
-            assert patch_counts() == {}
+    with watched(ADAPTER) as recorded:
+        yield recorded
 
 
 def echo(turn: Turn) -> Any:

@@ -17,13 +17,14 @@ from opentelemetry.sdk.metrics import MeterProvider
 from prometheus_client import REGISTRY, start_http_server
 from prometheus_client.parser import text_string_to_metric_families
 
-from otel_agents import guard, pipeline
+from otel_agents import pipeline
 from otel_agents.adapters.yolo import ADAPTER
 from otel_agents.config import Config
-from otel_agents.patching.apply import apply, patch_counts
+from otel_agents.patching.apply import apply
 from otel_agents.runtime.yolo import Orchestrator
-from otel_agents.testing import Telemetry, capture
+from otel_agents.testing import Telemetry
 from tests.adapters.teams import FOLDER, app, build, example
+from tests.adapters.watching import watched
 
 PRINTED = [
     "mended: the patch waits for monday: nothing is deployed on a Friday",
@@ -163,14 +164,8 @@ VARYING = ("yolo_cpu_usage_percent", "yolo_memory_usage_mb", "yolo_agent_active_
 @pytest.fixture
 def telemetry() -> Iterator[Telemetry]:
     """Watch the team; an error of ours fails the test."""
-    guard.reset()
-    with capture() as recorded:
-        applied = apply(ADAPTER)
-        try:
-            yield recorded
-        finally:
-            applied.undo()
-            assert patch_counts() == {}
+    with watched(ADAPTER) as recorded:
+        yield recorded
 
 
 def _words(telemetry: Telemetry) -> list[str]:

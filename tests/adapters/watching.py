@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -29,6 +30,15 @@ def watched(*adapters: Adapter, **settings: Any) -> Iterator[Telemetry]:
             applied.callback(apply(adapter).undo)
         yield recorded
     assert patch_counts() == {}, "the test applied what it did not undo"
+
+
+def texts(telemetry: Telemetry) -> Iterator[str]:
+    """Yield all text of all signals."""
+    yield from (span.to_json() for span in telemetry.spans)
+    yield from (record.to_json() for record in telemetry.logs)
+    yield from (json.dumps(event.as_dict(), default=repr) for event in telemetry.events)
+    yield from telemetry.metrics(zero=True)
+    yield from telemetry.tree()
 
 
 class Page:

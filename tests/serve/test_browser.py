@@ -1,19 +1,10 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.bus.making import event
-from tests.need import missing, require_module
+from tests.chromium import SHOWN_MS, chromium
 from tests.serve.serving import serving, until
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-SHOWN_MS = 20_000
 
 WATCH = """() => {
   window.seen = [];
@@ -32,15 +23,10 @@ WATCH = """() => {
 
 @pytest.fixture
 async def page():
-    playwright = require_module("playwright.async_api")
-    if not CHROMIUM.exists():  # noqa: ASYNC240 - a test may wait for that
-        missing(str(CHROMIUM), "apt-get install chromium")
-    async with playwright.async_playwright() as started:
-        browser = await started.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+    async with chromium() as browser:
         opened = await browser.new_page()
         opened.set_default_timeout(SHOWN_MS)
         yield opened
-        await browser.close()
 
 
 async def test_a_person_logs_in_and_watches(page) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,15 +19,9 @@ from otel_agents.serve import Observation, board, create_app
 from otel_agents.serve.pages import FOLDER
 from tests.adapters.converging import Stuck, loop, task
 from tests.adapters.watching import watched
-from tests.need import missing, require_module
+from tests.chromium import SHOWN_MS, chromium
 from tests.serve.serving import Served, serving
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-SHOWN_MS = 20_000
 FILES = {path.name for path in FOLDER.iterdir()} - {"index.html"}
 
 
@@ -88,19 +81,14 @@ async def test_the_page_needs_the_token() -> None:
 @asynccontextmanager
 async def browsing(**options: Any) -> AsyncIterator[Any]:
     """Open a browser; at the end nothing must have been complained of."""
-    playwright = require_module("playwright.async_api")
-    if not CHROMIUM.exists():  # noqa: ASYNC240 - a test may wait for that
-        missing(str(CHROMIUM), "apt-get install chromium")
     complaints: list[str] = []
-    async with playwright.async_playwright() as started:
-        browser = await started.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+    async with chromium() as browser:
         page = await browser.new_page(**options)
         page.set_default_timeout(SHOWN_MS)
         page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         yield page
         seen = list(complaints)
-        await browser.close()
     # What the server refuses is complained of by the browser itself.
     assert [each for each in seen if "WebSocket" not in each and "status of 401" not in each] == []
 

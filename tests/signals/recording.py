@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from types import MappingProxyType
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import IdGenerator, TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 
 from otel_agents import guard
@@ -24,25 +25,28 @@ from otel_agents.semconv import agents as a
 from otel_agents.semconv import kinds as k
 from otel_agents.semconv.model import Kind
 from otel_agents.signals.spans import Spans
+from otel_agents.testing import CountedIds
 
 EPOCH_NS = 1_767_225_600_000_000_000  # 2026-01-01T00:00:00Z
 MS = 1_000_000
 ROOT = Path(__file__).parents[2]
+PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}  # what every record has
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
-class CountedIds(IdGenerator):
-    """Trace and span ids 1, 2, 3, ..."""
+class Kept(logging.Handler):
+    """Keeps records."""
 
     def __init__(self) -> None:
-        self._spans = itertools.count(1)
-        self._traces = itertools.count(1)
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
 
-    def generate_span_id(self) -> int:
-        return next(self._spans)
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
 
-    def generate_trace_id(self) -> int:
-        return next(self._traces)
+    def added(self) -> list[dict[str, object]]:
+        """Return what each record has beyond what every record has."""
+        return [{name: value for name, value in vars(each).items() if name not in PLAIN} for each in self.records]
 
 
 class Shelf:

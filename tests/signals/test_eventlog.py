@@ -26,7 +26,7 @@ from otel_agents.signals.feed import Envelope
 from otel_agents.signals.logcontext import LogContext
 from otel_agents.signals.logs import Logs
 from tests.signals.exporting import EXPORTERS, Exporter
-from tests.signals.recording import Shelf, program, recorded, run, spans, step
+from tests.signals.recording import Kept, Shelf, program, recorded, run, spans, step
 
 FIELDS = (
     "eventType", "runId", "correlationId", "workOrderId", "planVersion", "nodeId", "capabilityId", "facetProvenance",
@@ -55,17 +55,6 @@ def on_root(handler: logging.Handler) -> Iterator[None]:
         yield
     finally:
         logging.getLogger().removeHandler(handler)
-
-
-class Kept(logging.Handler):
-    """Keeps records."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
 
 
 def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,24 +19,7 @@ from otel_agents.semconv import agents as a
 from otel_agents.semconv import kinds as k
 from otel_agents.signals.logcontext import LogContext
 from tests.signals.exporting import EXPORTERS
-from tests.signals.recording import Shelf, program, recorded, run, spans, step
-
-PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
-
-
-class Kept(logging.Handler):
-    """Keeps records."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
-
-    def added(self) -> list[dict[str, object]]:
-        """What each record has beyond what every record has."""
-        return [{name: value for name, value in vars(each).items() if name not in PLAIN} for each in self.records]
+from tests.signals.recording import Kept, Shelf, program, recorded, run, spans, step
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -10,16 +9,10 @@ from otel_agents.bus.hub import Hub
 from otel_agents.runtime.flex.http.pages import FOLDER
 from otel_agents.runtime.flex.server import create_app
 from otel_agents.serve import Observation, routes
-from tests.need import missing, require_module
+from tests.chromium import SHOWN_MS, chromium
+from tests.need import require_module
 from tests.postgres import Server, postgres, postgres_url  # noqa: F401 - fixtures
 from tests.runtime.flex.http.material import ROOT, START, TASK, Work, flex, serving, settings
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-SHOWN_MS = 20_000
 
 
 @pytest.fixture
@@ -59,13 +52,8 @@ async def test_every_file_of_the_page_is_served(client) -> None:
 
 @pytest.fixture
 async def browser():
-    playwright = require_module("playwright.async_api")
-    if not CHROMIUM.exists():  # noqa: ASYNC240 - a test may wait for that
-        missing(str(CHROMIUM), "apt-get install chromium")
-    async with playwright.async_playwright() as started:
-        opened = await started.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+    async with chromium() as opened:
         yield opened
-        await opened.close()
 
 
 @pytest.fixture

@@ -13,31 +13,28 @@ from typing import TypeVar, TypeVarTuple
 
 from otel_agents import notice
 
-__all__ = ["each", "errors", "on_error", "reset", "run", "strict", "swallowed"]
+__all__ = ["each", "errors", "reset", "run", "strict", "swallowed"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-Listener = Callable[[str], None]
 
 LOG_EVERY_S = 60.0
 MAX_PLACES = 256
 MAX_FRAMES = 8
 OVERFLOW = "_other"
-LISTENER = "guard.listener"
 LOGGER = "otel_agents.guard"
 
 
 class _State:
     """What the process knows about its own failures; one per process, renewed in a forked child."""
 
-    __slots__ = ("counts", "listener", "lock", "logged_at_s", "reporting", "strict", "unsaid")
+    __slots__ = ("counts", "lock", "logged_at_s", "reporting", "strict", "unsaid")
 
     def __init__(self) -> None:
         # Re-entrant: a finalizer that the collector runs inside a locked section may fail and report, too.
         self.lock = threading.RLock()
         self.counts: dict[str, int] = {}
         self.logged_at_s: dict[str, float] = {}
-        self.listener: Listener | None = None
         self.reporting = threading.local()
         self.strict = False
         # What may get lost uncounted: the host stands at the stack's limit, with no frame left to count in.
@@ -95,7 +92,8 @@ def swallowed(place: str, exc: Exception) -> None:
         return  # reporting has failed, or came back to us: the count is all there is
     _state.reporting.on = True
     try:
-        _report(counted, exc)
+        if _is_due(counted):
+            run(counted, _log, counted, exc)
     finally:
         _state.reporting.on = False
 
@@ -104,11 +102,6 @@ def errors() -> dict[str, int]:
     """Return a snapshot of swallowed failures by place; at most 256 places, the rest under `_other`."""
     with _state.lock:
         return dict(_state.counts)
-
-
-def on_error(listener: Listener | None) -> None:
-    """Set the one listener that is told the place of each swallowed failure; None removes it."""
-    _state.listener = listener
 
 
 @contextmanager
@@ -123,11 +116,10 @@ def strict() -> Iterator[None]:
 
 
 def reset() -> None:
-    """Forget all counts, log times and the listener; the strict switch stays as it is."""
+    """Forget all counts and log times; the strict switch stays as it is."""
     with _state.lock:
         _state.counts.clear()
         _state.logged_at_s.clear()
-        _state.listener = None
 
 
 def _count(place: str) -> str:
@@ -137,14 +129,6 @@ def _count(place: str) -> str:
         place = place if known else OVERFLOW
         _state.counts[place] = _state.counts.get(place, 0) + 1
         return place
-
-
-def _report(place: str, exc: Exception) -> None:
-    listener = _state.listener
-    if listener is not None:
-        run(LISTENER, listener, place)
-    if _is_due(place):
-        run(place, _log, place, exc)
 
 
 def _is_due(place: str) -> bool:

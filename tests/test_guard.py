@@ -149,28 +149,6 @@ def test_swallowed_takes_what_the_caller_caught() -> None:
     assert guard.errors() == {"patching.calls": 1}
 
 
-def test_the_listener_hears_each_place_until_it_is_removed() -> None:
-    """The one listener is told the place of every failure, logged or not."""
-    heard: list[str] = []
-    guard.on_error(heard.append)
-    for place in ("a", "b", "a"):
-        guard.run(place, _fail)
-    guard.on_error(None)
-    guard.run("a", _fail)
-    assert heard == ["a", "b", "a"]
-
-
-def test_a_failing_listener_is_counted_and_not_called_for_itself() -> None:
-    """A listener that raises is one more failure, never an endless one."""
-
-    def listener(place: str) -> None:
-        raise RuntimeError(place)
-
-    guard.on_error(listener)
-    assert guard.run("here", _fail) is None
-    assert guard.errors() == {"here": 1, "guard.listener": 1}
-
-
 class _Reentrant(logging.Handler):
     """A log handler that is itself guarded and fails: the shape of an exporter that we instrument."""
 

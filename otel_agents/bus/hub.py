@@ -36,7 +36,6 @@ class Hub:
     Args:
         ring_size: Events that can be replayed, once `keep_ring` was called.
         queue_size: Events that a subscriber may lag behind, unless it says otherwise; then the oldest are dropped.
-        lifecycle_types: What `lifecycle=True` selects: the planner and policy families.
         new_id: Makes the ids; called once per event, in the order of events.
 
     Raises:
@@ -48,12 +47,10 @@ class Hub:
         *,
         ring_size: int = RING_SIZE,
         queue_size: int = QUEUE_SIZE,
-        lifecycle_types: frozenset[str] = LIFECYCLE,
         new_id: Callable[[], str] = next_id,
     ) -> None:
         self._ring = Ring(_positive("ring_size", ring_size))
         self._queue_size = _positive("queue_size", queue_size)
-        self._lifecycle_types = lifecycle_types
         self._new_id = new_id
         self._inbox: Inbox[Event | Callable[[], None]] = Inbox(self._take_in)
         self._open: dict[Stream, Subscription | None] = {}
@@ -196,7 +193,7 @@ class Hub:
                 stream.abandon()
 
     def _select(self, types: Iterable[str] | None, *, lifecycle: bool) -> Filter:
-        return Filter(select(types, self._lifecycle_types if lifecycle else None))
+        return Filter(select(types, LIFECYCLE if lifecycle else None))
 
     def _new_stream(self, name: str, size: int | None, only: Filter, wake: Wake | None = None) -> Stream:
         size = self._queue_size if size is None else _positive("queue_size", size)

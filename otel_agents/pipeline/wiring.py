@@ -26,7 +26,6 @@ from otel_agents.outage import LastingPauses
 from otel_agents.pauses import MemoryPauses, PauseStore, open_pauses
 from otel_agents.recorder import RECORDER
 from otel_agents.semconv import agents as a
-from otel_agents.semconv.events import LIFECYCLE
 from otel_agents.signals.audit import Trail
 from otel_agents.signals.eventlog import EventLog, Mode
 from otel_agents.signals.feed import Envelope, Feed
@@ -64,7 +63,7 @@ class Pipeline:
     ) -> None:
         self.config = config
         self.patch_points = patch_points
-        self.hub = Hub(ring_size=config.ring_size, queue_size=config.queue_size, lifecycle_types=LIFECYCLE)
+        self.hub = Hub(ring_size=config.ring_size, queue_size=config.queue_size)
         self.pauses = _pauses(config)
         capture = config.capture
         self.spans = Spans(tracer_provider, content=capture.spans, propagate_run=config.propagate_run)

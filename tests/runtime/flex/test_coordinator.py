@@ -64,6 +64,18 @@ async def test_runs_that_wait_for_humans_take_no_place(house, flex_store) -> Non
         assert story(await run(coordinator))[-1] == "complete completed"
 
 
+async def test_an_answer_counts_also_when_there_is_no_place_to_go_on(house, flex_store) -> None:
+    """Whoever answers is not told that it failed when others took the last place meanwhile: the run goes on later."""
+    async with house.coordinator(flex_store, max_runs=1, lease_s=0.6) as coordinator:
+        runs = [(await run(coordinator, **LOOK))[0].run_id for _ in range(3)]
+        rows = await coordinator.pending()
+        answered = await asyncio.gather(*(coordinator.resolve(row["requestId"], Answer("approved")) for row in rows))
+
+        assert sorted(answered) == sorted(runs)
+        for run_id in runs:
+            await until(coordinator, run_id, "completed")
+
+
 async def test_capabilities_that_are_not_there_are_refused(coordinator) -> None:
     """An envelope that names unknown capabilities is refused with their places, and leaves no run."""
     wanted = {

@@ -68,10 +68,13 @@ class Running:
             await asyncio.wait([live.task])
 
     async def go_on(self, run_id: str) -> None:
-        """Begin the next segment of a paused run when nobody is waited for; without a place the sweep does it."""
-        if self.places.free and await self.is_ready(await self._store.runs.get(run_id)):
-            with self.places.held() as place:
-                await self.begin(run_id, (AWAITING,), place)
+        """Begin the next segment of a paused run when nobody is waited for; what keeps us from it, the sweep mends."""
+        try:
+            if await self.is_ready(await self._store.runs.get(run_id)) and self.places.free:
+                with self.places.held() as place:
+                    await self.begin(run_id, (AWAITING,), place)
+        except FlexError as error:  # why it may go on is stored: whoever said so is not told that it failed
+            _log.warning("run %s is left to the sweep: %s", run_id, error)
 
     async def is_ready(self, run: RunSummary) -> bool:
         """Whether a paused run waits for nobody any more, so that some process will go on with it."""
@@ -94,11 +97,8 @@ class Running:
             live.end()
             if ending is None:
                 await self._give_back(live)
-        try:
-            if ending is not None and ending.status == AWAITING:
-                await self.go_on(live.segment.run_id)
-        except FlexError as error:
-            _log.warning("run %s is left to the sweep: %s", live.segment.run_id, error)
+        if ending is not None and ending.status == AWAITING:
+            await self.go_on(live.segment.run_id)
 
     async def _give_back(self, live: Live) -> None:
         """Let anybody claim the run at once; when the store is away, the lease runs out by itself."""

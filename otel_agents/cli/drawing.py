@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, OverflowMethod, RenderResult
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -82,7 +82,7 @@ class Drawing:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         stems = ASCII if options.ascii_only else UNICODE
         grid = Table.grid(padding=(0, 2))
-        grid.add_column(no_wrap=True, overflow="ellipsis")
+        grid.add_column()  # of all columns only this one gives way when there is no room
         grid.add_column(no_wrap=True, justify="right", style="cyan")
         grid.add_column(no_wrap=True, style="dim")
         for shown in lines(self._story.tree, self._limit):
@@ -90,7 +90,8 @@ class Drawing:
         yield grid
 
     def _cells(self, shown: Shown, stems: Stems) -> tuple[Text, str, str]:
-        stem = Text(_stem(shown.stem, stems), style="dim")
+        cut: OverflowMethod = "crop" if stems is ASCII else "ellipsis"  # rich's is a character that ASCII has not
+        stem = Text(_stem(shown.stem, stems), style="dim", no_wrap=True, overflow=cut)
         row = shown.row
         if row is None:
             return stem.append(f"{'...' if stems is ASCII else '…'} {_more(shown)}"), "", ""

@@ -15,10 +15,10 @@ from otel_agents.cli.views import JsonView, LineView, sentence
 from tests.cli.making import NOON_S, line, node, recorded, run, story_of
 
 
-def _drawn(story: Story, at_s: float = NOON_S, *, encoding: str = "utf-8", **how: Any) -> list[str]:
+def _drawn(story: Story, at_s: float = NOON_S, *, encoding: str = "utf-8", width: int = 100, **how: Any) -> list[str]:
     """Return the tree as a terminal of that encoding shows it, without colours."""
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    console = Console(file=file, width=100, color_system=None, highlight=False)
+    console = Console(file=file, width=width, color_system=None, highlight=False)
     console.print(Drawing(story, at_s, **how))
     file.seek(0)
     return [one.rstrip() for one in file.read().splitlines()]
@@ -52,6 +52,19 @@ def test_the_tree_shows_names_outcomes_waits_and_aligned_durations() -> None:
         "├─ … writer  agent                            3m13s",
         "└─ ? waiting for a human                      3m12s",
     ]
+
+
+def test_on_a_narrow_terminal_names_are_cut_and_numbers_are_not() -> None:
+    """What gives way is the text on the left: durations and tokens stay whole, in one line for each row."""
+    assert _drawn(story_of(_release()), NOON_S + 193, width=52) == [
+        "… notes  thread t1             3m13s",
+        "├─ ✓ triage  agent              8 ms  120 in, 34 out",
+        "│  └─ ✗ fetch  tool, failed:…   3 ms",
+        "├─ → triage -> writer          12 ms",
+        "├─ … writer  agent             3m13s",
+        "└─ ? waiting for a human       3m12s",
+    ]
+    assert _drawn(story_of(_release()), width=52, encoding="ascii")[2] == "|  `- x fetch  tool, failed:    3 ms"
 
 
 def test_a_terminal_without_unicode_gets_the_same_tree_in_ascii() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,10 @@ from otel_agents import guard, pipeline
 # The developer's own settings must not decide what a test sees.
 for _name in [name for name in os.environ if name.startswith("OTEL_") or name in {"JSON_LOGS", "LOG_LEVEL"}]:
     del os.environ[_name]
+
+# A shell ignores it for what it runs in the background, and programs that tests start would ignore it, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -111,7 +111,7 @@ def policies(*rows: Mapping[str, Any]) -> dict[str, Any]:
 
 async def frames_of(coordinator: Coordinator, run_id: str, after: int = 0) -> list[Frame]:
     """Return the frames of a segment, once it has ended."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(100):
         return [frame async for frame in coordinator.frames(run_id, after)]
 
 
@@ -124,7 +124,7 @@ async def run(coordinator: Coordinator, **fields: Any) -> list[Frame]:
 async def until(coordinator: Coordinator, run_id: str, status: str, after: int = 0) -> list[Frame]:
     """Return the frames up to the ending with a status, whoever executes the segments until then."""
     frames = []
-    async with asyncio.timeout(20), aclosing(coordinator.store.journal.follow(run_id, after)) as following:
+    async with asyncio.timeout(100), aclosing(coordinator.store.journal.follow(run_id, after)) as following:
         async for frame in following:
             frames.append(frame)
             if frame.type == "complete" and frame.status == status:

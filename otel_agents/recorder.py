@@ -30,7 +30,7 @@ from otel_agents.operation import (
 from otel_agents.pauses import MemoryPauses, PauseStore
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import kinds as k
-from otel_agents.semconv.gen_ai import ERROR_TYPE
+from otel_agents.semconv.gen_ai import ERROR_TYPE, OTHER
 from otel_agents.semconv.model import EventType, Kind
 
 Entered = tuple[Operation | None, object]  # what was current before an operation was entered: for us, for signals
@@ -134,8 +134,7 @@ class Recorder:
 
     def start_handoff(self, from_agent: str, to_agent: str) -> None:
         """Start a handoff that ends when the target's first node starts, with the run, or when too many wait."""
-        inside = current_open()
-        around = inside.run.operation if inside is not None else None
+        around = inside.run.operation if (inside := current_open()) is not None else None
         operation = self.start(k.HANDOFF, to_agent, {a.YOLO_FROM_AGENT: from_agent}, parent=around)
         if operation is not None and around is not None:
             around.run.handoffs.append(operation)
@@ -153,6 +152,9 @@ class Recorder:
         kind, run = operation.kind, operation.run
         operation.duration_ns = duration_ns = self.clock_ns() - operation.began_ns
         operation.outcome = outcome or (OK if error is None else outcome_of(error))
+        if operation.outcome == ERROR:
+            known = operation.attributes.get(ERROR_TYPE, OTHER)
+            operation.put(ERROR_TYPE, known if error is None else type_name(error))
         if error is not None and operation.outcome == ERROR:
             self._fail(operation, error)
         if kind is k.RUN:
@@ -275,7 +277,6 @@ class Recorder:
     def _fail(self, operation: Operation, error: BaseException) -> None:
         operation.error = error
         operation.seen_below = operation.saw(error)
-        operation.put(ERROR_TYPE, type_name(error))
         if self.capture.on:
             message = guard.run("recorder.message", str, error)
             operation.attributes.update(self._clean({a.FLEX_ERROR_MESSAGE: message}))

@@ -31,6 +31,7 @@ OUTCOMES = [
     # raised, outcome asked for, outcome, span status, run status
     (None, "", "ok", StatusCode.UNSET, "completed"),
     (ValueError("x"), "", "error", StatusCode.ERROR, "failed"),
+    (None, "error", "error", StatusCode.ERROR, "failed"),
     (asyncio.CancelledError(), "", "cancelled", StatusCode.UNSET, "cancelled"),
     (KeyboardInterrupt(), "", "cancelled", StatusCode.UNSET, "cancelled"),
     (GeneratorExit(), "", "abandoned", StatusCode.UNSET, "cancelled"),
@@ -81,6 +82,8 @@ def test_outcomes(
     assert telemetry.metrics()[f"flex.run.status{{runtime=langgraph,status={run_status}}}"] == 1
     reason = "abandoned" if outcome == "abandoned" else None
     assert telemetry.events[-1].payload.get("reason") == reason
+    named = {ValueError: "ValueError", type(None): "_OTHER"}[type(error)] if outcome == "error" else None
+    assert telemetry.events[-1].payload.get("errorType") == span.attributes.get("error.type") == named
 
 
 def test_an_exception_is_recorded_once() -> None:

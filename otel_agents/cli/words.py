@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from otel_agents.semconv.gen_ai import OTHER
+
 Payload = Mapping[str, Any]
 Say = Callable[[Payload], str]
 
@@ -52,8 +54,8 @@ def tokens(used: tuple[int, int]) -> str:
 
 
 def error_name(name: object) -> str:
-    """Return the class of an error without its module."""
-    return clean(name).rpartition(".")[2]
+    """Return the class of an error without its module, "" for one that has no name."""
+    return "" if name == OTHER else clean(name).rpartition(".")[2]
 
 
 def joined(*parts: str) -> str:

@@ -40,8 +40,12 @@ GEN_AI_OUTPUT_TOKENS: Final = _attribute(
     "gen_ai.usage.output_tokens", "int", "Tokens written by the models called below this operation."
 )
 ERROR_TYPE: Final = _attribute(
-    "error.type", "string", "Class of the exception that ended the operation, with its module.", field="errorType"
+    "error.type",
+    "string",
+    "Class of the exception that ended the operation, with its module; _OTHER when it failed without one.",
+    field="errorType",
 )
+OTHER: Final = "_OTHER"  # OpenTelemetry's word for an error without a name
 EXCEPTION_TYPE: Final = _attribute("exception.type", "string", "Class of the recorded exception, with its module.")
 EXCEPTION_STACKTRACE: Final = _attribute(
     "exception.stacktrace", "string", "Frames of the recorded exception; its message only with content capture."

@@ -95,8 +95,8 @@ def test_a_tool_that_raises_is_an_error_of_the_tool_and_the_run(telemetry: Telem
     ("tools", "call", "expected"),
     [
         ([ping], ("ping", {"wrong": 1}, "1"), ("ping", "pydantic_core._pydantic_core.ValidationError")),
-        ([refuse], ("refuse", {"text": "no"}, "1"), ("refuse", None)),
-        ([ping], ("invented", {}, "1"), ("tools", None)),
+        ([refuse], ("refuse", {"text": "no"}, "1"), ("refuse", "_OTHER")),
+        ([ping], ("invented", {}, "1"), ("tools", "_OTHER")),
     ],
     ids=["bad arguments", "refused", "unknown"],
 )

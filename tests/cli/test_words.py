@@ -36,6 +36,12 @@ def test_texts_of_the_program_are_one_short_line_without_control_characters() ->
     assert words.clean("x" * 81).endswith("x…")
 
 
+def test_an_error_is_named_by_its_class() -> None:
+    """The module is left out, and an error without a name has none to show."""
+    named = {"ValueError": "ValueError", "acme.errors.NoStock": "NoStock", "_OTHER": "", "": ""}
+    assert {name: words.error_name(name) for name in named} == named
+
+
 def test_every_event_type_can_be_named() -> None:
     """Each type has a name and a detail to show, whether its payload is whole, empty or of the wrong types."""
     for row in EVENTS:

@@ -17,9 +17,7 @@ from otel_agents.patching.watch import is_one_of
 from otel_agents.recorder import RECORDER
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import kinds as k
-from otel_agents.semconv.gen_ai import ERROR_TYPE
 
-OTHER: Final = "_OTHER"  # OpenTelemetry's word for an error without a name
 # What a kind says of itself where a row does not.
 FIRST: Final[Mapping[str, Mapping[str, object]]] = {
     "plan": {a.FLEX_PLAN_PHASE: "initial", a.FLEX_PLAN_ATTEMPT: 1},
@@ -130,12 +128,10 @@ class Declaration:
         return {name: values.get(name) or (len(found) if type(found) in (list, tuple, dict, set) else 1)}
 
     def _fail(self, operation: Operation, scope: Scope) -> None:
-        """End as failed what raised nothing: with the exception that it returned, or with a name for it."""
+        """End as failed what raised nothing, with the exception that it returned, if it did."""
         error = self.read.one(self.row.outcome.failed_when, scope)
         if isinstance(error, BaseException):
             RECORDER.end(operation, error, ERROR)
-        elif ERROR_TYPE not in operation.attributes:
-            operation.put(ERROR_TYPE, OTHER)
 
     def _identity(self, scope: Scope, values: dict[str, object]) -> Identity:
         row = self.row

@@ -66,7 +66,7 @@ SETTINGS: tuple[Setting, ...] = (
         parsers.selection,
         default=Selection(),
         brief="Which frameworks are watched.",
-        accepts="`all`, `none`, names such as `langgraph,flex`, or names to leave out such as `-crewai`, not mixed",
+        accepts="`all`, `none`, names such as `langgraph,flex`, or names to leave out such as `-langgraph`, not mixed",
         shown="all",
         is_list=True,
     ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from otel_agents.lineage import own
-from otel_agents.operation import Operation, current
+from otel_agents.lineage import current_in, own
+from otel_agents.operation import Operation
 from otel_agents.recorder import RECORDER
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import events as e
@@ -29,7 +29,6 @@ def wish_of(operation: Operation, source: str) -> None:
 
 def obeyed(runtime: str, source: str, latency_s: float) -> None:
     """Tell, inside a run of the runtime, that it has stopped, and how long after the wish."""
-    inside = current()
-    if inside is not None and inside.run.runtime == runtime and inside.run.is_open:
+    if current_in(runtime) is not None:
         values = {a.FLEX_CANCEL_SOURCE: source, a.FLEX_CANCEL_LATENCY_MS: round(latency_s * 1000, 3)}
         RECORDER.fact(e.CANCEL_ACKNOWLEDGED, values)

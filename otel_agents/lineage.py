@@ -22,6 +22,14 @@ def current_open() -> Operation | None:
     return last.parent or last
 
 
+def current_in(runtime: str) -> Operation | None:
+    """Return the current operation when it belongs to a run of this runtime that goes on now."""
+    operation = current()
+    if operation is None or operation.run.runtime != runtime or not operation.run.is_open:
+        return None
+    return operation
+
+
 def step_over(operation: Operation) -> None:
     """Forget the operations around this one that are over: tasks that start each other would keep them all alive.
 

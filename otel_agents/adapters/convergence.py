@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from otel_agents import cancels, questions
-from otel_agents.operation import CANCELLED, ERROR, OK, PAUSED, Identity, Operation, current
+from otel_agents.lineage import current_in
+from otel_agents.operation import CANCELLED, ERROR, OK, PAUSED, Identity, Operation
 from otel_agents.patching.table import Adapter, Call, Patch, Start
 from otel_agents.recorder import RECORDER
 from otel_agents.semconv import agents as a
@@ -24,14 +25,6 @@ VERIFY: Final = "verify"
 OUTCOMES: Final[Mapping[str, str]] = MappingProxyType(
     {"succeeded": OK, "failed": ERROR, "cancelled": CANCELLED, "paused": PAUSED}
 )
-
-
-def _inside() -> Operation | None:
-    """Return the current operation when it belongs to a converging run that goes on now."""
-    operation = current()
-    if operation is None or operation.run.runtime != RUNTIME or not operation.run.is_open:
-        return None
-    return operation
 
 
 def _key(run: Any) -> str:
@@ -111,7 +104,7 @@ def _sums(run: Any) -> dict[str, object]:
 
 def before_iteration(call: Call) -> Start | None:
     """An iteration starts, or goes on after a pause."""
-    if _inside() is None:
+    if current_in(RUNTIME) is None:
         return None
     run, iteration = call.self, call.argument("iteration")
     values = {
@@ -149,7 +142,7 @@ def _pauses(run: Any) -> bool:
 
 def before_phase(call: Call) -> Start | None:
     """A phase starts."""
-    return None if _inside() is None else Start(call.argument("phase"))
+    return None if current_in(RUNTIME) is None else Start(call.argument("phase"))
 
 
 def after_phase(operation: Operation, call: Call, result: object) -> None:
@@ -166,7 +159,7 @@ def failed_phase(operation: Operation, call: Call, error: BaseException) -> None
 
 def before_gate(call: Call) -> Start | None:
     """A gate is checked."""
-    return None if _inside() is None else Start(call.argument("gate").name)
+    return None if current_in(RUNTIME) is None else Start(call.argument("gate").name)
 
 
 def after_gate(operation: Operation, call: Call, verdict: Any) -> None:
@@ -176,7 +169,7 @@ def after_gate(operation: Operation, call: Call, verdict: Any) -> None:
 
 def before_delivery(call: Call) -> Start | None:
     """The result is handed over."""
-    return None if _inside() is None else Start()
+    return None if current_in(RUNTIME) is None else Start()
 
 
 def after_delivery(operation: Operation, call: Call, delivery: Any) -> str:

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from otel_agents import cancels
-from otel_agents.operation import CANCELLED, OK, Identity, Operation, current
+from otel_agents.lineage import current_in
+from otel_agents.operation import CANCELLED, OK, Identity, Operation
 from otel_agents.patching.table import Adapter, Call, Patch, Start
 from otel_agents.recorder import RECORDER
 from otel_agents.semconv import agents as a
@@ -22,14 +23,6 @@ GATEWAY: Final = "otel_agents.runtime.gateway.gateway:Gateway"
 RULES: Final = "otel_agents.runtime.gateway.rules:Rules"
 RUN: Final = "otel_agents.runtime.gateway.run:Run"
 OUTCOMES: Final[Mapping[str, str]] = MappingProxyType({"completed": OK, "cancelled": CANCELLED})
-
-
-def _inside() -> Operation | None:
-    """Return the current operation when it belongs to a run of a gateway that goes on now."""
-    operation = current()
-    if operation is None or operation.run.runtime != RUNTIME or not operation.run.is_open:
-        return None
-    return operation
 
 
 # Runs and agents
@@ -67,7 +60,7 @@ def after_run(operation: Operation, call: Call, run: Any) -> str:
 def before_agent(call: Call) -> Start | None:
     """An agent is asked."""
     agent = call.argument("run").agent
-    if _inside() is None:
+    if current_in(RUNTIME) is None:
         return None
     return Start(agent, {a.FLEX_NODE_ID: agent, a.FLEX_NODE_KIND: "agent", a.FLEX_NODE_LABEL: agent})
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, NamedTuple
 
-from otel_agents.operation import Operation, current
+from otel_agents.lineage import current_in
+from otel_agents.operation import Operation
 from otel_agents.semconv.agents import FLEX_NODE_ID
 
 RUNTIME: Final = "langgraph"
@@ -75,12 +77,7 @@ def is_a(value: object, *targets: str) -> bool:
     return False
 
 
-def inside() -> Operation | None:
-    """Return the current operation when it belongs to a run of LangGraph that runs now."""
-    operation = current()
-    if operation is None or operation.run.runtime != RUNTIME or not operation.run.is_open:
-        return None
-    return operation
+inside: Final = partial(current_in, RUNTIME)
 
 
 def around(operation: Operation | None) -> Frame | None:

@@ -84,7 +84,7 @@ def before_another_try(call: Call) -> None:
 
 def before_tool(call: Call) -> Start:
     """An agent uses a tool."""
-    node, name = current_node(), call.argument("tool")
+    node, name = _current_node(), call.argument("tool")
     return _node(name, f"{node.attributes.get(a.FLEX_NODE_ID)}/{name}" if node is not None else name, "tool")
 
 
@@ -98,7 +98,7 @@ def _node(name: str, node_id: str, kind: str) -> Start:
     return Start(name, values)
 
 
-def current_node() -> Operation | None:
+def _current_node() -> Operation | None:
     """Return the node that runs now."""
     operation = current_open()
     return operation.node if operation is not None else None

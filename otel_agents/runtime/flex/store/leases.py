@@ -6,15 +6,22 @@ A lease counts on the clocks of the processes: they may differ by much less than
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sql
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
 from otel_agents.runtime.flex.store import statements
 from otel_agents.runtime.flex.store.database import Database
 from otel_agents.runtime.flex.store.rows import AWAITING, QUEUED, RUNNING, Cancel
 from otel_agents.runtime.flex.store.tables import QUESTIONS, RUNS
+
+LONGEST_S: Final = 7_200.0
+"""Twice what a lease may last: one that is said to last longer was given by a clock that was set back since."""
+
+
+def _is_over(now: float) -> ColumnElement[bool]:
+    return sql.or_(RUNS.c.lease_until <= now, RUNS.c.lease_until > now + LONGEST_S)
 
 
 class Leases:
@@ -31,7 +38,7 @@ class Leases:
 
         def work(connection: Connection) -> int | None:
             now = self._database.clock()
-            free = sql.or_(RUNS.c.status != RUNNING, RUNS.c.lease_until <= now)
+            free = sql.or_(RUNS.c.status != RUNNING, _is_over(now))
             mine = {"owner": owner, "lease_until": now + lease_s, "epoch": RUNS.c.epoch + 1, "status": RUNNING}
             claim = (
                 sql.update(RUNS)
@@ -69,7 +76,7 @@ class Leases:
 
     async def expired(self, limit: int = 100) -> list[str]:
         """Return the runs that were left: accepted or running, and their lease is over. The oldest first."""
-        left = RUNS.c.status.in_([QUEUED, RUNNING]) & (RUNS.c.lease_until <= self._database.clock())
+        left = RUNS.c.status.in_([QUEUED, RUNNING]) & _is_over(self._database.clock())
         return await self._ids(sql.select(RUNS.c.run_id).where(left).order_by(RUNS.c.lease_until).limit(limit))
 
     async def resumable(self, limit: int = 100) -> list[str]:

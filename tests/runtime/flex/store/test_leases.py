@@ -32,6 +32,16 @@ async def test_a_running_run_is_to_be_had_when_its_lease_is_over(store, other, c
     assert await store.leases.expired() == []
 
 
+async def test_a_clock_that_was_wrong_holds_a_run_for_no_longer_than_hours(store, other, clock) -> None:
+    """A run whose owner died is found although its lease ends in another year: the clock was set back since."""
+    clock.now += 31_536_000
+    run_id, epoch = await running(store)
+    clock.now -= 31_536_000
+
+    assert await other.leases.expired() == [run_id]
+    assert await other.leases.claim(run_id, "other", 30.0, [RUNNING]) == epoch + 1
+
+
 async def test_an_accepted_run_that_nobody_began_is_found(store, other, clock) -> None:
     """A process that accepts a run and dies leaves it to the others when the lease of the acceptance is over."""
     run_id, _ = await store.runs.create(new_run(), lease_s=5.0)

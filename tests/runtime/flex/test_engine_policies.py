@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from otel_agents.runtime.flex.capabilities import Task
 from otel_agents.runtime.flex.hitl import Answer
 from tests.runtime.flex.house import envelope, frames_of, kinds, policies, policy, run, story
 
@@ -173,3 +175,30 @@ async def test_what_is_triggered_by_hand_while_a_run_waits_is_done_first_when_it
 
     assert rest[-1].payload["error"]["message"] == "enough"
     assert house.calls == {"dig": 1}
+
+
+def _better(facet: str) -> Callable[[Task], dict[str, str]]:
+    """Return work whose output is not valid at first."""
+    outputs = iter(["", "good"])
+    return lambda _: {facet: next(outputs)}
+
+
+@pytest.mark.parametrize(
+    ("when", "works"),
+    [("onNodeComplete", {}), ("onValidationFail", {"melt": _better("metal"), "wash": _better("stone")})],
+)
+async def test_no_policy_goes_around_a_human_who_is_asked(house, coordinator, when, works) -> None:
+    """A node that is executed again while its question is open waits for the answer, and all behind it with it."""
+    house.works |= works
+    look = policy("look", "onNodeComplete", "hitl", selector={"nodeId": "melt"})
+    again = policy("again", when, "goto", selector={"nodeId": "wash"}, node="dig")
+    rules = [again] if works else [look, again]
+    frames = await run(coordinator, constraints={"maxAttempts": 1}, **policies(*rules))
+
+    assert kinds(frames)["hitl_request"] == 1
+    assert house.calls == {"dig": 2, "melt": 2, "wash": 2}
+    rest = await frames_of(
+        coordinator, frames[0].run_id, await coordinator.resume(frames[0].run_id, answer=Answer("approved"))
+    )
+    assert story(rest)[-2:] == ["node_complete build ok", "complete completed"]
+    assert house.calls == {"dig": 2, "melt": 2, "wash": 2, "build": 1}

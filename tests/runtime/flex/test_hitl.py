@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from otel_agents.runtime.flex.capabilities import Task
 from otel_agents.runtime.flex.hitl import Answer
 from otel_agents.runtime.flex.problem import FlexError
 from tests.runtime.flex.house import envelope, frames_of, kinds, policies, policy, run, story, until
@@ -114,15 +112,32 @@ async def test_several_questions_are_open_at_once(house, coordinator) -> None:
     with pytest.raises(FlexError, match="Several") as several:
         await coordinator.resume(run_id, answer=Answer("approved"))
     assert several.value.code == "not_resolved"
-    assert await coordinator.resolve(first, Answer("approved")) == run_id
+    with pytest.raises(FlexError, match="The answer is taken, and the run still waits") as taken:
+        await coordinator.resume(run_id, answer=Answer("approved"), request_id=first)
+    assert taken.value.code == "not_resolved"
     assert (await coordinator.describe(run_id))["status"] == "awaiting_hitl"
     with pytest.raises(FlexError) as waiting:
         await coordinator.resume(run_id)
     assert waiting.value.code == "not_resolved"
-    await coordinator.resolve(second, Answer("approved"))
+    assert await coordinator.resolve(second, Answer("approved")) == run_id
     rest = await until(coordinator, run_id, "completed", len(frames))
     assert story(rest)[-1] == "complete completed"
     assert kinds(rest)["hitl_resolved"] == 2
+
+
+async def test_of_two_answers_about_a_node_the_last_one_stands(house, coordinator) -> None:
+    """One human wants it done again, another corrects it: the correction is taken, stored, and nothing done again."""
+    wanted = [policy(who, "onNodeComplete", "hitl", selector={"nodeId": "melt"}) for who in ("editor", "lawyer")]
+    frames = await run(coordinator, **policies(*wanted))
+    first, second = [row["requestId"] for row in await coordinator.pending()]
+    await coordinator.resolve(first, Answer("responded", text="shorter"))
+    await coordinator.resolve(second, Answer("edited", value="gold"))
+    rest = await until(coordinator, frames[0].run_id, "completed", len(frames))
+
+    assert kinds(rest)["hitl_resolved"] == 2
+    assert house.calls["melt"] == 1
+    nodes = await coordinator.store.nodes.of(frames[0].run_id)
+    assert (nodes["melt"].status, nodes["melt"].outputs) == ("completed", {"metal": "gold"})
 
 
 async def test_an_answer_that_comes_while_the_run_still_runs_is_acted_on_afterwards(house, coordinator) -> None:
@@ -156,31 +171,6 @@ async def test_the_first_answer_wins(coordinator) -> None:
     )
 
     assert sorted(getattr(each, "code", "won") for each in both) == ["already_resolved", "won"]
-
-
-def _better(facet: str) -> Callable[[Task], dict[str, str]]:
-    """Return work whose output is not valid at first."""
-    outputs = iter(["", "good"])
-    return lambda _: {facet: next(outputs)}
-
-
-@pytest.mark.parametrize(
-    ("when", "works"),
-    [("onNodeComplete", {}), ("onValidationFail", {"melt": _better("metal"), "wash": _better("stone")})],
-)
-async def test_no_policy_goes_around_a_human_who_is_asked(house, coordinator, when, works) -> None:
-    """A node that is executed again while its question is open waits for the answer, and all behind it with it."""
-    house.works |= works
-    look = policy("look", "onNodeComplete", "hitl", selector={"nodeId": "melt"})
-    again = policy("again", when, "goto", selector={"nodeId": "wash"}, node="dig")
-    rules = [again] if works else [look, again]
-    frames = await run(coordinator, constraints={"maxAttempts": 1}, **policies(*rules))
-
-    assert kinds(frames)["hitl_request"] == 1
-    assert house.calls == {"dig": 2, "melt": 2, "wash": 2}
-    rest = await answered(coordinator, frames[0].run_id, Answer("approved"))
-    assert story(rest)[-2:] == ["node_complete build ok", "complete completed"]
-    assert house.calls == {"dig": 2, "melt": 2, "wash": 2, "build": 1}
 
 
 async def test_a_pause_holds_the_whole_run(house, coordinator) -> None:

@@ -179,7 +179,8 @@ class Coordinator:
             if answer is not None:
                 await self._answer(await self._question(run_id, request_id), answer)
             if await self.store.questions.pending(run_id=run_id):
-                raise FlexError("not_resolved", "The run waits for the answer to a question")
+                taken = "The answer is taken, and the" if answer is not None else "The"
+                raise FlexError("not_resolved", f"{taken} run still waits for the answer to a question")
             # With an answer of this very call, whoever was faster goes on because of it.
             if not await self.running.begin(run_id, (AWAITING,), place) and answer is None:
                 raise FlexError("already_running", "The run goes on already")

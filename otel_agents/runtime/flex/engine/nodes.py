@@ -12,14 +12,12 @@ from otel_agents.runtime.flex.problem import FlexError
 def settle(
     scene: Scene, node_id: str, status: NodeStatus, outputs: Mapping[str, Any] | None, error: FlexError | None = None
 ) -> Awaitable[None]:
-    """Give a node that was started another status; what is returned is done once that is stored."""
-    state, story = scene.state(node_id), scene.story
-    state.status, state.outputs, attempts = status, outputs, state.attempts
-    told = error.as_dict() if error else None
+    """Give a node of the plan another status; what is returned is done once that is stored."""
+    state, story, capability = scene.state(node_id), scene.story, scene.graph.node(node_id).capability
+    state.status, state.outputs = status, outputs
+    row: dict[str, Any] = {"attempts": state.attempts, "outputs": outputs, "error": error.as_dict() if error else None}
     return story.write(
-        lambda: story.store.nodes.finished(
-            story.run_id, story.epoch, node_id, status, attempts=attempts, outputs=outputs, error=told
-        )
+        lambda: story.store.nodes.finished(story.run_id, story.epoch, node_id, status, capability=capability, **row)
     )
 
 

@@ -29,11 +29,7 @@ class Nodes:
             now = self._database.clock()
             statements.change(connection, run_id, epoch, updated_at=now)
             row = {"capability_id": capability, "status": RUNNING, "attempts": attempt, "started_at": now}
-            fresh: dict[str, Any] = {"outputs": None, "error": None, "finished_at": None}
-            new = statements.insert(connection, NODES).values(run_id=run_id, node_id=node_id, **row)
-            connection.execute(
-                new.on_conflict_do_update(index_elements=[NODES.c.run_id, NODES.c.node_id], set_=row | fresh)
-            )
+            _put(connection, run_id, node_id, row | {"outputs": None, "error": None, "finished_at": None})
 
         await self._database.write(work, run_id)
 
@@ -44,18 +40,19 @@ class Nodes:
         node_id: str,
         status: str,
         *,
+        capability: str,
         attempts: int,
         outputs: Mapping[str, Any] | None = None,
         error: Mapping[str, Any] | None = None,
     ) -> None:
-        """Note how a node that was started ended: completed, failed, paused or cancelled."""
+        """Note how a node ended: completed, failed, paused or cancelled; also one of which no attempt ever began."""
         row = {"status": status, "attempts": attempts, "outputs": outputs, "error": error}
 
         def work(connection: Connection) -> None:
             now = self._database.clock()
             statements.change(connection, run_id, epoch, updated_at=now)
-            mine = (NODES.c.run_id == run_id) & (NODES.c.node_id == node_id)
-            connection.execute(sql.update(NODES).where(mine).values(row | {"finished_at": now}))
+            first = {"capability_id": capability, "started_at": now}
+            _put(connection, run_id, node_id, row | {"finished_at": now}, first)
 
         await self._database.write(work, run_id)
 
@@ -74,3 +71,12 @@ class Nodes:
             connection.execute(sql.delete(NODES).where(named))
 
         await self._database.write(work, run_id)
+
+
+def _put(
+    connection: Connection, run_id: str, node_id: str, row: Mapping[str, Any], first: Mapping[str, Any] | None = None
+) -> None:
+    """Write the row of a node; `first` counts only where there is none yet."""
+    new = statements.insert(connection, NODES).values(run_id=run_id, node_id=node_id, **row, **(first or {}))
+    same = [NODES.c.run_id, NODES.c.node_id]
+    connection.execute(new.on_conflict_do_update(index_elements=same, set_=dict(row)))

@@ -156,7 +156,7 @@ async def test_nothing_of_an_old_segment_is_written(store, other, clock) -> None
         lambda: store.runs.finish(frame(run_id, "complete"), old, "completed"),
         lambda: store.leases.release(run_id, old),
         lambda: store.nodes.started(run_id, old, "n", capability="c", attempt=1),
-        lambda: store.nodes.finished(run_id, old, "n", "completed", attempts=1),
+        lambda: store.nodes.finished(run_id, old, "n", "completed", capability="c", attempts=1),
         lambda: store.nodes.reset(run_id, old, ["n"]),
         lambda: store.policies.fired(run_id, old, "p"),
         lambda: store.policies.take(run_id, old, "p"),

@@ -50,11 +50,10 @@ class View(Protocol):
 class LiveView:
     """The tree at the foot of the terminal while the program runs, the whole tree at the end."""
 
-    def __init__(self, story: Story, stream: TextIO, clock_s: Callable[[], float] = time.time) -> None:
+    def __init__(self, story: Story, stream: TextIO) -> None:
         self._story = story
         self._screen = Screen(stream.fileno())
         self._console = Page(file=stream, highlight=False)
-        self._clock_s = clock_s
         self._painted_s = 0.0
 
     def told(self, line: Line, told: Told | None) -> None:
@@ -62,7 +61,7 @@ class LiveView:
 
     def tick(self) -> None:
         """Draw, unless that was done just now."""
-        now_s = self._clock_s()
+        now_s = time.time()
         if self._story.tree.roots and abs(now_s - self._painted_s) >= FRAME_S:
             self._painted_s = now_s
             self._screen.paint(self._frame(now_s))
@@ -74,7 +73,7 @@ class LiveView:
     def finish(self, unended: list[Row]) -> None:
         """Print the whole tree and the sums."""
         self._screen.close()
-        _print_end(self._story, self._console, self._clock_s())
+        _print_end(self._story, self._console, time.time())
 
     def _frame(self, now_s: float) -> list[str]:
         canvas = Console(

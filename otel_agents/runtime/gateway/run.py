@@ -42,11 +42,6 @@ class Run:
         """Where it comes from."""
         return self.session.channel
 
-    @property
-    def origin(self) -> Literal["channel", "gateway"]:
-        """Whether it comes from a channel or from the gateway itself."""
-        return "gateway" if self.match is None else "channel"
-
     def cancel(self, source: str) -> bool:
         """Ask it to stop; False when somebody did before, or it is over."""
         return self.status not in OVER and self.cancellation.request(source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,10 @@ MAX_ANSWER: Final = 4_000_000
 """Bytes of an answer."""
 MAX_RETRY_AFTER_S: Final = 300.0
 
+BACKOFF_S: Final = 1.0
+"""Before the second attempt: who is asked too much, or starts again, needs longer than a function of ours."""
+
+_FENCED: Final = re.compile(r"```\w*\n(.*)```", re.DOTALL)
 _RETRYABLE: Final = frozenset({408, 409, 425, 429})
 _SERVER_ERROR: Final = 500
 _OK: Final = 200
@@ -83,6 +88,7 @@ def remote(
         version=endpoint.model,
         timeout_s=endpoint.timeout_s,
         attempts=attempts,
+        backoff_s=BACKOFF_S,
     )
 
 
@@ -190,6 +196,7 @@ def _facets(body: bytes) -> Mapping[str, Any]:
 
 
 def _unfenced(content: str) -> str:
-    """Return the content without the code fence that models like to put around it."""
+    """Return the content without the code fence, and the words around it, that models like to add."""
     text = content.strip()
-    return text.split("\n", 1)[-1].removesuffix("```") if text.startswith("```") else text
+    fenced = None if text.startswith("{") else _FENCED.search(text)
+    return fenced[1] if fenced else text

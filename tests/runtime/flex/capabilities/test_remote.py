@@ -127,10 +127,19 @@ async def test_a_model_is_asked_for_the_output_facets(monkeypatch) -> None:
     }
 
 
-async def test_a_fence_around_the_answer_is_taken_off() -> None:
-    """Small models like to write one."""
-    with _serving(_ok(f"```json\n{json.dumps(RESEARCH)}\n```")) as server:
-        assert await _ask(_capability(server)) == RESEARCH
+@pytest.mark.parametrize("around", ["{}", "{}\nI hope that this helps!", "Here it is:\n\n{}\n"])
+async def test_a_fence_around_the_answer_is_taken_off(around) -> None:
+    """Small models like to write one, and a word before or after it; a fence inside of the answer stays."""
+    answer = {**RESEARCH, "research": {**RESEARCH["research"], "topic": "```sh\nls\n```"}}
+    for found in (RESEARCH, answer):
+        with _serving(_ok(around.replace("{}", f"```json\n{json.dumps(found)}\n```"))) as server:
+            assert await _ask(_capability(server)) == found
+
+
+async def test_an_endpoint_has_time_to_recover() -> None:
+    """Where it does not say when to come back, attempts are a second and more apart."""
+    with _serving(_ok("{}")) as server:
+        assert _capability(server).backoff_s == 1.0
 
 
 @pytest.mark.parametrize(

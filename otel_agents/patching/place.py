@@ -106,7 +106,7 @@ def held(place: Place, attribute: Any) -> Held:
         return Held(attribute, attribute, True, _as_it_is)
     if issubclass(kind, staticmethod | classmethod):
         return Held(attribute.__func__, attribute.__func__, issubclass(kind, classmethod), kind)
-    if place.is_in_class and inspect.isroutine(attribute):
+    if place.is_in_class and inspect.isroutine(attribute) and callable(attribute):  # else what it gives may be a value
         return _bound(place.owner, attribute)
     raise TypeError(f"{kind.__name__} is no function")
 

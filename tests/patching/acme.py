@@ -198,6 +198,31 @@ class Team(Base):
         return name
 
 
+class lazy:  # noqa: N801  # as Django's cached_property
+    """What reads as a value, made when it is first asked for."""
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self.make = make
+
+    def __get__(self, of: Any, owner: object = None) -> Any:
+        return self if of is None else self.make(of)
+
+
+class Counter:
+    """A value among methods, and a method that is chosen by its argument."""
+
+    @lazy
+    def run_total(self) -> int:
+        return 7
+
+    def run_twice(self) -> int:
+        return 2 * self.run_total
+
+    @functools.singledispatchmethod
+    def run_on(self, what: object) -> str:
+        return "anything"
+
+
 class Opened:
     """A context manager that is a class of its own."""
 

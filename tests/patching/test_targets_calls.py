@@ -209,6 +209,8 @@ def test_a_pattern_that_nothing_matches_is_missing(tmp_path: Path) -> None:
         ("HOST:called", "is a partial; declare the function inside it"),
         ("HOST:Team.half", "is a partial; declare the function inside it"),
         ("HOST:number", "is no function"),
+        ("HOST:Counter.run_total", "is no function"),
+        ("HOST:Counter.run_on", "is no function"),
         ("HOST:Team.names", "is no function"),
         ("HOST:Team.methd", "there is no Team.methd in tests.patching.acme"),
         ("HOST:Tem.method", "there is no Tem.method in tests.patching.acme"),
@@ -223,6 +225,17 @@ def test_what_cannot_be_watched_is_refused_with_reason_and_fix(tmp_path: Path, t
         assert state.detail.startswith(reason)
         assert acme.Team().run_a() == "a"
         assert telemetry.tree() == ["node x (step): ok"]
+
+
+def test_a_pattern_leaves_what_is_no_function_as_it_is(tmp_path: Path) -> None:
+    """A value that a descriptor makes goes on being a value, whatever it is called."""
+    rows = "  - {method: 'HOST:Counter.run_*', kind: node}\n"
+    before = {name: vars(acme.Counter)[name] for name in ("run_total", "run_on")}
+    with force(written(tmp_path, rows)) as (telemetry, applied):
+        assert (acme.Counter().run_twice(), acme.Counter().run_on(1)) == (14, "anything")
+        assert {name: vars(acme.Counter)[name] for name in before} == before
+        assert [(state.state, state.detail) for state in applied.states()] == [("applied", "run_twice")]
+        assert telemetry.tree() == ["node run_twice (step): ok"]
 
 
 # When modules come and go

@@ -25,10 +25,6 @@ def refusal(place: Place) -> str:
     return next((reason for is_it, reason in REASONS if is_it(own)), "")
 
 
-def _is_called(value: Any) -> bool:
-    return not callable(value) and not hasattr(type(value), "__get__")
-
-
 REASONS: Final[tuple[tuple[Callable[[Any], bool], str], ...]] = (
     (
         lambda value: isinstance(value, property | functools.cached_property),
@@ -43,7 +39,7 @@ REASONS: Final[tuple[tuple[Callable[[Any], bool], str], ...]] = (
         lambda value: isinstance(value, functools.partial | functools.partialmethod),
         "is a partial; declare the function inside it, where that is defined",
     ),
-    (_is_called, "is no function"),
+    (lambda value: not callable(value), "is no function"),
     (
         lambda value: not inspect.isroutine(value) and not hasattr(type(value), "__get__"),
         "is an object that can be called; declare the __call__ of its class",

@@ -255,6 +255,17 @@ async def test_a_run_is_described_without_its_content(coordinator) -> None:
     assert [row["runId"] for row in await coordinator.runs(status="awaiting_hitl")] == [frames[0].run_id]
 
 
+async def test_it_is_seen_who_decided(coordinator) -> None:
+    """Whoever looks at a run afterwards sees who said what to it, as far as the decision goes."""
+    frames = await run(coordinator, **LOOK)
+    after = await coordinator.resume(frames[0].run_id, answer=Answer("edited", value="c4n4ry", by="ada"))
+    await frames_of(coordinator, frames[0].run_id, after)
+    seen = await coordinator.describe(frames[0].run_id)
+
+    assert [(each["decision"], each["answeredBy"]) for each in seen["questions"]] == [("edited", "ada")]
+    assert "c4n4ry" not in str(seen)
+
+
 async def test_two_coordinators_share_the_runs(house, flex_store) -> None:
     """A run that paused in one process goes on in another, and what completed is not executed again."""
     other = House()

@@ -39,7 +39,7 @@ def details(
         "cancelSource": row.cancel_source,
         "errorCode": row.error["code"] if row.error else None,
         "nodes": [_node(each, nodes.get(each["id"])) for each in planned],
-        "questions": [_question(each) for each in asked],
+        "questions": [{**_question(each), "answeredBy": each.by} for each in asked],
     }
 
 

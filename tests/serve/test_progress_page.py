@@ -19,6 +19,7 @@ from otel_agents.serve import Observation, board, create_app
 from otel_agents.serve.pages import FOLDER
 from tests.adapters.converging import Stuck, loop, task
 from tests.adapters.watching import watched
+from tests.bus.making import event
 from tests.chromium import SHOWN_MS, chromium
 from tests.serve.serving import Served, serving
 
@@ -252,6 +253,37 @@ async def test_nothing_that_a_run_says_becomes_markup() -> None:
             assert await words(page, "h2, .goal") == [evil, evil]
             assert await page.locator("main img, .delivery a").count() == 0
             assert (await words(page, ".delivery"))[0].endswith(f"CI {evil} · javascript:alert(1)")
+
+
+TOO_WIDE = """() => [...document.querySelectorAll(".phases li, .gates li")]
+    .filter(one => one.getBoundingClientRect().right > one.parentElement.getBoundingClientRect().right + 1).length"""
+
+
+@pytest.mark.proof
+async def test_many_runs_at_once_hold_nobody_up() -> None:
+    """A picture of them has the page laid out a few times, not once for each; no name is too long for its place."""
+    runs, long = [f"r-{number}" for number in range(200)], "long" * 100
+    with serving() as served:
+        async with browsing() as page, watching(page, served):
+            devtools = await page.context.new_cdp_session(page)
+            await devtools.send("Performance.enable")
+
+            async def layouts() -> float:
+                known = (await devtools.send("Performance.getMetrics"))["metrics"]
+                return {each["name"]: each["value"] for each in known}["LayoutCount"]
+
+            before = await layouts()
+            for run_id in runs:
+                for type_, payload in (
+                    ("start", {"name": run_id}),
+                    ("iteration_started", {"iteration": 1}),
+                    ("phase_started", {"iteration": 1, "phase": long}),
+                    ("gate_checked", {"iteration": 1, "gate": long, "passed": False}),
+                ):
+                    served.hub.publish(event(type_, run_id=run_id, payload=payload))
+            await page.wait_for_function("() => document.querySelectorAll('.gates li').length === 200")
+            assert await layouts() - before < len(runs)
+            assert await page.evaluate(TOO_WIDE) == 0
 
 
 @pytest.mark.proof

@@ -66,5 +66,5 @@ address.protocol = address.protocol.replace("http", "ws");
 const only = asked();
 view.showFilter(only);
 view.drawCounts(runs.counts());
-setInterval(() => change(...runs.all().filter((run) => run.status === "running")), TICK_MS);
+setInterval(() => change(...runs.all().filter((run) => run.status === "running" && view.isInSight(run))), TICK_MS);
 connect(address, only, listener);

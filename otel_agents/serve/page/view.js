@@ -7,6 +7,10 @@ const SIGNS = { running: "◌", paused: "‖", succeeded: "✓", passed: "✓", 
   stopped: "⊘", lost: "?" };
 let aheadMs = 0; // of the server's clock
 const cards = new Map(); // by id of the run: its element, and the rows of its iterations
+const inSight = new Set(); // elements of cards
+const sight = new IntersectionObserver((seen) => {
+  for (const { target, isIntersecting } of seen) inSight[isIntersecting ? "add" : "delete"](target);
+});
 
 /** Make an element: tag, attributes (null ones are left out), children (texts or elements). */
 function make(tag, attributes = {}, ...children) {
@@ -60,21 +64,35 @@ export function drawRuns(all, changed) {
   const ids = new Set(all.map((run) => run.id));
   for (const [id, { element }] of cards) {
     if (ids.has(id)) continue;
+    sight.unobserve(element);
+    inSight.delete(element);
     element.remove();
     cards.delete(id);
   }
+  // All is looked at before anything is drawn, and scrolled after that: a look between has the whole page laid out anew.
+  const followed = [...changed].filter(({ id }) => !cards.has(id) || isAtEnd(iterationsOf(id)));
   for (const run of [...all].reverse()) {
     if (!cards.has(run.id)) $("runs").prepend(enter(run));
     if (changed.has(run)) drawRun(run, cards.get(run.id));
   }
+  const lists = followed.filter(({ id }) => cards.has(id)).map(({ id }) => iterationsOf(id));
+  const ends = lists.map((list) => list.scrollHeight);
+  lists.forEach((list, index) => (list.scrollTop = ends[index]));
   $("empty").hidden = all.length > 0;
 }
+
+/** Whether somebody can see the card of a run: only there do clocks have to go. */
+export const isInSight = ({ id }) => inSight.has(cards.get(id)?.element);
+
+const iterationsOf = (id) => cards.get(id).element.querySelector(".iterations");
+const isAtEnd = (list) => list.scrollTop + list.clientHeight >= list.scrollHeight - 40;
 
 function enter(run) {
   const element = $("run-template").content.firstElementChild.cloneNode(true);
   element.dataset.run = run.id;
   element.querySelector("article").setAttribute("aria-label", `Run ${run.id}`);
   cards.set(run.id, { element, rows: new Map(), drawn: new Map() });
+  sight.observe(element);
   return element;
 }
 
@@ -130,7 +148,6 @@ function fact([name, value, filter]) {
 
 function drawIterations(run, card, list) {
   list.hidden = run.iterations.length === 0;
-  const isAtEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 40;
   const numbers = new Set(run.iterations.map((each) => each.number));
   for (const [number, row] of card.rows) {
     if (numbers.has(number)) continue;
@@ -143,7 +160,6 @@ function drawIterations(run, card, list) {
     once(card, `iteration ${iteration.number}`, [iteration, iteration.status === "running" ? since(iteration.startedAt) : 0],
       () => drawIteration(iteration, row));
   }
-  if (isAtEnd) list.scrollTop = list.scrollHeight;
 }
 
 function drawIteration(iteration, row) {

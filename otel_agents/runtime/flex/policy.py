@@ -59,11 +59,13 @@ class PolicyBook:
         """Return the policy of that id."""
         return next((policy for policy in self.policies if policy.id == policy_id), None)
 
-    def match(self, kind: TriggerKind, subject: Subject) -> Matches:
-        """Return what applies; nothing is counted by that."""
+    def match(self, kind: TriggerKind, subject: Subject, only: str | None = None) -> Matches:
+        """Return what applies, of all policies or of one; nothing is counted by that."""
         policies, complaints = [], []
         for policy in self.policies:
-            if policy.trigger.kind != kind or not _selects(policy.trigger.selector, subject) or not self.may(policy):
+            if policy.trigger.kind != kind or only not in (None, policy.id):
+                continue
+            if not _selects(policy.trigger.selector, subject) or not self.may(policy):
                 continue
             try:
                 if self._holds(policy, subject):

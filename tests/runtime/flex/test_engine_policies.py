@@ -11,6 +11,7 @@ from otel_agents.runtime.flex.hitl import Answer
 from tests.runtime.flex.house import envelope, frames_of, kinds, policies, policy, run, story
 
 NEVER = {"==": [1, 2]}
+ODD = {"/": [1, 0]}
 
 
 async def test_emit_says_something(coordinator) -> None:
@@ -45,7 +46,7 @@ async def test_conditions_decide(coordinator) -> None:
 
 async def test_a_condition_that_makes_no_sense_is_told(coordinator) -> None:
     """A condition that cannot be answered does not hold, and the stream says so."""
-    broken = policy("odd", "onStart", "emit", condition={"/": [1, 0]}, message="never")
+    broken = policy("odd", "onStart", "emit", condition=ODD, message="never")
     frames = await run(coordinator, **policies(broken))
 
     assert kinds(frames)["policy_triggered"] == 0
@@ -154,7 +155,9 @@ async def test_a_policy_is_triggered_by_hand(house, coordinator) -> None:
         return {"ore": "x"}
 
     house.works["dig"] = wait
-    wanted = policies(policy("say", "manual", "emit", message="by hand"), policy("other", "manual", "fail"))
+    wanted = policies(
+        policy("say", "manual", "emit", message="by hand"), policy("other", "manual", "fail", condition=ODD)
+    )
     accepted = await coordinator.accept(envelope(**wanted))
     await started.wait()
     await coordinator.fire(accepted.run_id, "say")

@@ -39,12 +39,12 @@ class Rules:
         if not scene.has_policies(kind):
             return False
         subject = _subject(scene, node, data)
-        matches = await asyncio.to_thread(scene.book.match, kind, subject)  # conditions may take a while
+        matches = await asyncio.to_thread(scene.book.match, kind, subject, only)  # conditions may take a while
         for complaint in matches.complaints:
             scene.note(complaint, node)
         decided = False
         for policy in matches.policies:
-            if only in (None, policy.id) and scene.book.may(policy):  # another node may have been faster
+            if scene.book.may(policy):  # another node may have been faster
                 began_s = self._clock.monotonic()
                 action = await self._policies.act(policy, kind, scene, node)
                 _tell(scene, policy, kind, node, self._clock.took_ms(began_s))

@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from otel_agents.cli import sockets
 from otel_agents.cli.environment import SIGNALS, with_exporter
+from otel_agents.config import Address
 
-CONNECT_S: Final = 1.0
 HTTP_PORT: Final = 4318
 PORTS: Final = {"http/protobuf": 4318, "grpc": 4317}
 MAX_PORT: Final = 65_535
 LOOPBACK: Final = "localhost"
-
-
-class Address(NamedTuple):
-    """Where something listens."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def answers(self) -> bool:
-        """Whether somebody accepts connections there; waits a second at most."""
-        try:
-            socket.create_connection(self, timeout=CONNECT_S).close()
-        except (OSError, UnicodeError):
-            return False
-        return True
-
-    @property
-    def in_the_way(self) -> str:
-        """What keeps a server from listening there, "" when nothing does."""
-        try:
-            with socket.create_server(self, family=socket.AF_INET6 if ":" in self.host else socket.AF_INET):
-                return ""
-        except (OSError, UnicodeError) as error:
-            number = error.errno if isinstance(error, OSError) else None
-            return os.strerror(number) if number is not None and number > 0 else str(error)
 
 
 class Shortcut(NamedTuple):
@@ -87,7 +57,7 @@ def protocol_of(endpoint: str, env: Mapping[str, str]) -> str:
 
 def with_prometheus(env: Mapping[str, str], at: Address) -> Shortcut:
     """Show a Prometheus page, unless the port is taken: an exporter that fails to start takes all telemetry along."""
-    if in_the_way := at.in_the_way:
+    if in_the_way := sockets.in_the_way(at):
         return Shortcut(dict(env), f"--prometheus {at}: {in_the_way}; there is no Prometheus page. Give another port.")
     page = {"OTEL_EXPORTER_PROMETHEUS_HOST": at.host, "OTEL_EXPORTER_PROMETHEUS_PORT": str(at.port)}
     return Shortcut(with_exporter(env, "METRICS", "prometheus") | page)
@@ -101,7 +71,7 @@ def with_otlp(env: Mapping[str, str], endpoint: str) -> Shortcut:
     """
     protocol = protocol_of(endpoint, env)
     at = endpoint_address(endpoint, protocol)
-    if not at.answers:
+    if not sockets.answers(at):
         problem = f"--otlp {endpoint}: nobody answers at {at}; nothing is sent there. Start a Collector first."
         return Shortcut(dict(env), problem)
     sending = {**env, "OTEL_EXPORTER_OTLP_ENDPOINT": _url(endpoint), "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from datetime import UTC, datetime
 from typing import Final
 
+from otel_agents.bus.event import rfc3339
 from otel_agents.cli.run import say
 from otel_agents.config import Config
 
@@ -21,8 +21,7 @@ class _Readable(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(message)s")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - its name
-        moment = datetime.fromtimestamp(record.created, UTC)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return rfc3339(int(record.created * 1_000_000_000))
 
 
 class _Json(_Readable):

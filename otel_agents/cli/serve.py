@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from otel_agents import pipeline
-from otel_agents.cli import environment, lines
+from otel_agents.cli import environment, lines, sockets
 from otel_agents.cli.run import fail, say
-from otel_agents.config import Config, parsers
+from otel_agents.config import Address, Config, parsers
 from otel_agents.door import Door, is_loopback
 from otel_agents.runtime.flex.settings import settings_table
 
@@ -196,13 +196,10 @@ def _app(settings: Settings, registry: Registry, observation: Observation | None
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return sockets.listen(Address(host, port), BACKLOG)
     except (OSError, UnicodeError) as error:
-        number = error.errno if isinstance(error, OSError) else None
-        reason = os.strerror(number) if number is not None and number > 0 else str(error)
-        say(f"cannot listen on {host}:{port}: {reason}. Give another --port or --host.")
+        say(f"cannot listen on {host}:{port}: {sockets.why(error)}. Give another --port or --host.")
         raise typer.Exit(NOT_STARTED) from None
 
 
@@ -241,8 +238,7 @@ def _run(
 
 
 def _url(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    return f"http://{Address(*listening.getsockname()[:2])}/"
 
 
 def _told(number: int, frame: object) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from otel_agents.cli.exporters import Address, Shortcut
-from otel_agents.config import parsers
+from otel_agents.cli import sockets
+from otel_agents.cli.exporters import Shortcut
+from otel_agents.config import Address, parsers
 
 SERVE: Final = "OTEL_AGENTS_SERVE"
 TOKEN: Final = "OTEL_AGENTS_TOKEN"  # noqa: S105  # a name
@@ -31,10 +32,9 @@ def with_server(env: Mapping[str, str], text: str) -> Shortcut:
         return Shortcut({})
     if not asked.is_loopback and not env.get(TOKEN):
         raise ValueError(f"--serve {asked}: other machines can reach it, so it needs a token: set {TOKEN}")
-    at = Address(asked.host, asked.port)
-    if in_the_way := at.in_the_way:
-        return Shortcut({}, f"--serve {at}: {in_the_way}; nothing is served. Give another port.")
-    at = at if at.port else Address(at.host, _free_port(at))
+    if in_the_way := sockets.in_the_way(asked):
+        return Shortcut({}, f"--serve {asked}: {in_the_way}; nothing is served. Give another port.")
+    at = asked if asked.port else replace(asked, port=_free_port(asked))
     note = f"live at http://{at}: /progress /events /ws /metrics /health /profile"
     return Shortcut({SERVE: str(at)}, note=note if find_spec("starlette") else "")  # else the program says why not
 
@@ -66,6 +66,6 @@ def report(env: Mapping[str, str]) -> str:
 
 
 def _free_port(at: Address) -> int:
-    with socket.create_server(at, family=socket.AF_INET6 if ":" in at.host else socket.AF_INET) as server:
+    with sockets.listen(at) as server:
         port: int = server.getsockname()[1]
         return port

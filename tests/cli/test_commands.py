@@ -52,7 +52,7 @@ print(sorted(ours), "opentelemetry.sdk" in sys.modules, "otel_agents.pipeline" i
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
 
-    loaded = ["otel_agents.cli.app", "otel_agents.cli.baseline", "otel_agents.cli.optional"]
+    loaded = [f"otel_agents.cli.{name}" for name in ("app", "baseline", "optional", "printing")]
     assert (done.stdout, done.stderr) == (f"{loaded} False False\n", "")
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from otel_agents.cli.exporters import Address, endpoint_address, protocol_of, read_address, with_otlp, with_prometheus
+from otel_agents.cli.exporters import endpoint_address, protocol_of, read_address, with_otlp, with_prometheus
+from otel_agents.config import Address
 
 
 @pytest.fixture
@@ -45,9 +46,9 @@ def test_bad_addresses_are_refused_with_the_value(text: str) -> None:
 
 def test_endpoints_are_read_with_the_port_of_their_protocol() -> None:
     """A port that is not named is the protocol's."""
-    assert endpoint_address("http://collector", "grpc") == ("collector", 4317)
-    assert endpoint_address("https://collector/v1", "http/protobuf") == ("collector", 443)
-    assert endpoint_address("localhost:4318", "http/protobuf") == ("localhost", 4318)
+    assert endpoint_address("http://collector", "grpc") == Address("collector", 4317)
+    assert endpoint_address("https://collector/v1", "http/protobuf") == Address("collector", 443)
+    assert endpoint_address("localhost:4318", "http/protobuf") == Address("localhost", 4318)
     with pytest.raises(ValueError, match="is no URL"):
         endpoint_address("http://", "grpc")
 

@@ -7,9 +7,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
+from otel_agents.cli import sockets
 from otel_agents.cli.checks.finding import Finding, note, ok, problem
 from otel_agents.cli.environment import SIGNALS
-from otel_agents.cli.exporters import MAX_PORT, PORTS, Address, endpoint_address
+from otel_agents.cli.exporters import MAX_PORT, PORTS, endpoint_address
+from otel_agents.config import Address
 
 TRUE: Final = "true"
 NAMES: Final[Mapping[str, str]] = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
@@ -84,7 +86,7 @@ def _endpoint(
 
 def _reachable(address: Address, signals: list[str]) -> Finding:
     told = ", ".join(signals)
-    if address.answers:
+    if sockets.answers(address):
         return ok(f"{told} go to {address} by OTLP, which answers")
     return problem(
         f"{told} go to {address} by OTLP, where nobody answers",
@@ -98,7 +100,7 @@ def _page(env: Mapping[str, str]) -> Finding:
     if not port.isascii() or not port.isdigit() or not 0 < int(port) <= MAX_PORT:
         return problem(f"OTEL_EXPORTER_PROMETHEUS_PORT={port} is no port", "Give a port such as 9464.")
     address = Address(host, int(port))
-    if in_the_way := address.in_the_way:
+    if in_the_way := sockets.in_the_way(address):
         return problem(
             f"the Prometheus page cannot be served at {address}: {in_the_way}",
             "Stop what listens there (maybe the program itself runs), or set OTEL_EXPORTER_PROMETHEUS_PORT.",

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from otel_agents import guard, pipeline
+from otel_agents.operation import OK
+from otel_agents.patching.watch import OUTCOME_OF, checked
 from otel_agents.recorder import RECORDER
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import events as e
@@ -36,9 +38,13 @@ def _tell(event: EventType, known: dict[str, str], args: tuple[object, ...], giv
     pipeline.ensure()
     given.update(zip([*known, "duration_s"], args, strict=False))
     duration_s = given.pop("duration_s", None)
-    outcome = str(given.pop("outcome", "ok"))
+    named = given.pop("outcome", None)
     values = {known[name]: value for name, value in given.items() if name in known}
     _check(event, known, args, given)
+    status = values.get(a.FLEX_RUN_STATUS)
+    if named is None and isinstance(status, str):
+        named = OUTCOME_OF.get(status)
+    outcome = guard.run("api.outcome", checked, named) or OK
     duration_ns = _nanoseconds(duration_s)
     kind = ENDED_BY.get(event.name)
     if kind is None or duration_ns is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import Any, Final, NamedTuple, TypeVar
 
 from otel_agents import guard, pipeline, questions
@@ -12,6 +12,7 @@ from otel_agents.operation import PAUSED, Identity, Operation, current
 from otel_agents.patching.calls import wrap
 from otel_agents.patching.collecting import elsewhere, is_collecting, keep_context, listen
 from otel_agents.patching.table import Call, Patch, Start
+from otel_agents.patching.watch import checked
 from otel_agents.pauses import Pause
 from otel_agents.recorder import RECORDER, Entered
 from otel_agents.semconv import agents as a
@@ -42,7 +43,7 @@ class Handle:
     def __init__(self, operation: Operation | None, key: str = "") -> None:
         self._operation = operation
         self._key = key
-        self.outcome = ""  # how the operation ends, if not as the block tells: "paused", "error", ...
+        self.outcome = ""  # how the operation ends, if not as the block tells: error, cancelled, paused
 
     @property
     def run_id(self) -> str:
@@ -103,8 +104,9 @@ class Block(NamedTuple):
 class Scope:
     """One operation to be: a context manager (``with`` and ``async with``) and a decorator.
 
-    As decorator it takes functions, coroutine functions, generators and async generators; each call is one operation.
-    So is each block, also of the same scope: one after the other, inside one another, in several threads and tasks.
+    As decorator it takes functions, coroutine functions, generators and async generators; each call is one operation,
+    which lasts until the coroutine, future, generator or context manager is over that a plain function returns.
+    Each block is one as well, also of the same scope: one after the other, inside one another, in threads and tasks.
     """
 
     def __init__(
@@ -115,7 +117,7 @@ class Scope:
         identity: Identity | None = None,
     ) -> None:
         self._kind = kind
-        self._subject = subject
+        self._subject: Any = subject
         self._fields = {name: value for name, value in (fields or {}).items() if value is not None}
         self._identity = identity
         self._blocks: list[Block] = []
@@ -136,12 +138,19 @@ class Scope:
     ) -> None:
         self.__exit__(kind, error, traceback)
 
-    def __call__(self, function: Host) -> Host:
-        """Make every call of the function an operation."""
+    def __call__(self, function: Host = None) -> Host:  # type: ignore[assignment]  # for the message below
+        """Make every call of the function an operation.
+
+        Raises TypeError for what is no function, and when the decorator was written without its parentheses.
+        """
+        if isinstance(self._subject, FunctionType) or not callable(getattr(function, "__func__", function)):
+            name = f"@otel_agents.{self._kind.name}"
+            raise TypeError(f"{name}(...) decorates functions: write {name} with its parentheses, and below @property")
         patch = Patch(
             target=f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', '')}",
             kind=self._kind,
             why="The program asks for it.",
+            shape="returns_anything",
             before=self._before,
         )
         return wrap(function, patch, MANUAL)
@@ -181,7 +190,7 @@ class Scope:
             return
         keep_context()
         RECORDER.leave(operation, block.entered)
-        outcome = block.handle.outcome if error is None else ""
+        outcome = guard.run("api.outcome", checked, block.handle.outcome) or "" if error is None else ""
         if is_collecting():  # a generator that holds this block is being collected
             elsewhere(RECORDER.end, operation, error, outcome)
         else:

@@ -18,6 +18,10 @@ from otel_agents.semconv.model import Kind
 Ts = TypeVarTuple("Ts")
 AnyWatch = TypeVar("AnyWatch", bound="Watch")
 NOTHING_KNOWN: Final = Start()
+# "cancelled" is the status of what was abandoned, too, which comes last.
+OUTCOME_OF: Final = {status: outcome for outcome, status in reversed(STATUS_OF.items())} | {
+    outcome: outcome for outcome in STATUS_OF
+}
 
 
 def resolve(target: str) -> type[BaseException] | None:
@@ -33,13 +37,16 @@ def is_one_of(error: BaseException, targets: Iterable[str]) -> bool:
     return any(found is not None and isinstance(error, found) for found in classes)
 
 
-def checked(outcome: str | None) -> str:
-    """Return the outcome that a row named, "" for none; raises ValueError when there is no such outcome."""
-    if not outcome:
+def checked(outcome: object) -> str:
+    """Return the outcome that a row or the program named, also by its run status, such as "failed"; "" for none.
+
+    Raises ValueError when there is no such outcome.
+    """
+    if outcome is None or outcome == "":
         return ""
-    if outcome not in STATUS_OF:
-        raise ValueError(f"a row returned {outcome!r}, which is none of {sorted(STATUS_OF)}")
-    return outcome
+    if not isinstance(outcome, str) or outcome not in OUTCOME_OF:
+        raise ValueError(f"{outcome!r} is no outcome; there are {sorted(STATUS_OF)}")
+    return OUTCOME_OF[outcome]
 
 
 class Site:

@@ -222,6 +222,7 @@ class Run:
             "iterations": [iteration.as_dict() for iteration in self.iterations],
             "question": None if question is None else asdict(question),
             "answers": {name: asdict(answer) for name, answer in self.desk.answers.items()},
+            "cancelled_by": self.cancellation.source if self.cancellation.is_requested else None,
         }
 
     def restore(self, data: Mapping[str, Any]) -> None:
@@ -234,3 +235,5 @@ class Run:
         self.iterations = [Iteration.of(each) for each in data["iterations"]]
         self.desk.open = None if question is None else Question(**question)
         self.desk.answers = {name: Answer(**answer) for name, answer in data["answers"].items()}
+        if data.get("cancelled_by") is not None:  # it stops where it goes on, as it would have there
+            self.cancellation.request(data["cancelled_by"])

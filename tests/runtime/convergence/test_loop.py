@@ -303,11 +303,13 @@ async def test_a_run_that_waits_cannot_go_on_without_an_answer_and_takes_the_fir
 
 
 async def test_a_run_that_waits_can_be_stopped() -> None:
-    """It obeys when it is asked to go on, answer or not."""
+    """It obeys when it is asked to go on, answer or not, also in another process."""
     run = _asking([]).start(task())
     await _to_the_question(run)
     run.cancel("operator")
-    assert (await run.go()).reason == "cancelled by operator"
+    elsewhere = _asking([]).restore(json.loads(json.dumps(run.as_dict())))
+    for each in (run, elsewhere):
+        assert (await each.go()).reason == "cancelled by operator"
 
 
 async def test_a_question_that_was_swallowed_pauses_all_the_same() -> None:

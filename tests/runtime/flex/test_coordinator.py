@@ -57,6 +57,20 @@ async def test_no_more_runs_than_there_are_places(house, flex_store, held) -> No
         assert len(await coordinator.runs()) == 2
 
 
+async def test_the_same_key_needs_no_place(house, flex_store, held) -> None:
+    """A client that asks for its run again gets it when no other may begin; another envelope is still another one."""
+    async with house.coordinator(flex_store, max_runs=1) as coordinator:
+        accepted = await coordinator.accept(envelope(), idempotency_key="k")
+        again = await coordinator.accept(envelope(), idempotency_key="k")
+        for key, code in (("k", "idempotency_mismatch"), ("other", "overloaded")):
+            with pytest.raises(FlexError) as refused:
+                await coordinator.accept(envelope(inputs={"n": 1}), idempotency_key=key)
+            assert refused.value.code == code
+        held.go_on.set()
+
+    assert (again.run_id, again.is_new) == (accepted.run_id, False)
+
+
 async def test_runs_that_wait_for_humans_take_no_place(house, flex_store) -> None:
     """A paused run lets others in."""
     async with house.coordinator(flex_store, max_runs=1) as coordinator:

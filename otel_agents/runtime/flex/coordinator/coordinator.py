@@ -88,25 +88,25 @@ class Coordinator:
             FlexError: `unknown_capability`, `overloaded`, `idempotency_mismatch`, `store_unavailable`.
         """
         check_envelope(envelope, self.registry)
+        new = _new_run(envelope)
+        if idempotency_key is not None and not self.running.places.free:  # a run that there is needs no place
+            known = await self.store.runs.known(new, idempotency_key)
+            if known is not None:
+                return await self._accepted_before(known)
         with self.running.places.held() as place:
-            new_id, said = uuid4().hex, envelope.metadata
-            new = NewRun(
-                run_id=new_id,
-                correlation_id=said.correlation_id or new_id,
-                name=said.run_label or NAME,
-                envelope=envelope.dump(),
-                client_id=said.client_id or "",
-            )
             run_id, is_new = await self.store.runs.create(
                 new, idempotency_key=idempotency_key, lease_s=self.settings.lease_s
             )
             if not is_new:
-                return Accepted(run_id, (await self.store.runs.get(run_id)).correlation_id, is_new=False)
+                return await self._accepted_before(run_id)
             try:
                 await self.running.begin(run_id, (QUEUED,), place)
             except FlexError as error:  # it is stored, so it will be executed: by the sweep of any process
                 _log.warning("run %s begins later: %s", run_id, error)
             return Accepted(run_id, new.correlation_id, is_new=True)
+
+    async def _accepted_before(self, run_id: str) -> Accepted:
+        return Accepted(run_id, (await self.store.runs.get(run_id)).correlation_id, is_new=False)
 
     async def execute(self, segment: Segment) -> Ending:
         """Execute one segment. An observer sees it.
@@ -272,6 +272,17 @@ class Coordinator:
     async def runs(self, status: str | None = None, limit: int = 50, after: str | None = None) -> list[dict[str, Any]]:
         """Return runs, the newest first; `after` is the last one of the page before."""
         return [views.run(row) for row in await self.store.runs.list(status=status, limit=limit, after=after)]
+
+
+def _new_run(envelope: TaskEnvelope) -> NewRun:
+    new_id, said = uuid4().hex, envelope.metadata
+    return NewRun(
+        run_id=new_id,
+        correlation_id=said.correlation_id or new_id,
+        name=said.run_label or NAME,
+        envelope=envelope.dump(),
+        client_id=said.client_id or "",
+    )
 
 
 def _check_resumable(run: RunSummary, expected_plan_version: int | None) -> None:

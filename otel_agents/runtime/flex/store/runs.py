@@ -45,12 +45,19 @@ class Runs:
         Raises:
             FlexError: `idempotency_mismatch` when the key came with another envelope before.
         """
-        envelope = encode(run.envelope)
-        row = {name: getattr(run, name) for name in NewRun.__dataclass_fields__}
-        row |= {"idempotency_key": idempotency_key, "envelope_hash": _hash(envelope), "status": QUEUED}
+        row = _row(run, idempotency_key)
         return await self._database.write(
             lambda connection: _create(connection, row, self._database.clock(), lease_s), run.run_id
         )
+
+    async def known(self, run: NewRun, idempotency_key: str) -> str | None:
+        """Return the id of the run that the same client began under the same key; None when there is none.
+
+        Raises:
+            FlexError: `idempotency_mismatch`, see `create`.
+        """
+        row = _row(run, idempotency_key)
+        return await self._database.read(lambda connection: _known(connection, row))
 
     async def get(self, run_id: str) -> RunRow:
         """Return a run.
@@ -162,19 +169,35 @@ def _hash(envelope: str) -> str:
     return hashlib.sha256(json.dumps(json.loads(envelope), sort_keys=True).encode()).hexdigest()
 
 
+def _row(run: NewRun, idempotency_key: str | None) -> dict[str, Any]:
+    row = {name: getattr(run, name) for name in NewRun.__dataclass_fields__}
+    return row | {
+        "idempotency_key": idempotency_key,
+        "envelope_hash": _hash(encode(run.envelope)),
+        "status": QUEUED,
+    }
+
+
 def _create(connection: Connection, row: dict[str, Any], now: float, lease_s: float) -> tuple[str, bool]:
     times = {"created_at": now, "updated_at": now, "lease_until": now + lease_s, "epoch": 0, "last_seq": 0}
     new = statements.insert(connection, RUNS).values(row | times)
     key = [RUNS.c.client_id, RUNS.c.idempotency_key]
     if connection.execute(new.on_conflict_do_nothing(index_elements=key).returning(RUNS.c.run_id)).scalar():
         return row["run_id"], True
-    known = sql.select(RUNS.c.run_id, RUNS.c.envelope_hash).where(
+    known = _known(connection, row)
+    if known is None:
+        raise FlexError("internal", "the run that has the idempotency key is gone")
+    return known, False
+
+
+def _known(connection: Connection, row: Mapping[str, Any]) -> str | None:
+    named = sql.select(RUNS.c.run_id, RUNS.c.envelope_hash).where(
         RUNS.c.client_id == row["client_id"], RUNS.c.idempotency_key == row["idempotency_key"]
     )
-    run_id, envelope_hash = connection.execute(known).one()
-    if envelope_hash != row["envelope_hash"]:
+    found = connection.execute(named).one_or_none()
+    if found is not None and found.envelope_hash != row["envelope_hash"]:
         raise FlexError("idempotency_mismatch", "the idempotency key came with another envelope before")
-    return run_id, False
+    return None if found is None else found.run_id
 
 
 def _proposed(plan: Any, *names: str) -> dict[str, Any]:

@@ -231,6 +231,9 @@ async def test_who_opens_the_page_late_or_anew_sees_what_runs(monkeypatch: pytes
             await page.wait_for_selector('[data-run="a"] .status[data-status="lost"]')
             assert await words(page, "#runs .status") == ["◌ running", "? out of sight"]
             assert await words(page, "#connection") == ["Live"]
+            assert await words(page, "#notice") == [
+                "The connection was lost for a while. What happened meanwhile is missing here."
+            ]
             other.free.set()
             await going[1]
             await page.wait_for_selector('[data-run="b"] .status[data-status="succeeded"]')

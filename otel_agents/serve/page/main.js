@@ -33,7 +33,7 @@ function change(...those) {
 const listener = {
   onOpen() {
     runs.lookAgain();
-    view.notice("");
+    view.notice(runs.all().length ? "The connection was lost for a while. What happened meanwhile is missing here." : "");
     view.connection("live", "Live");
   },
   onFrame(frame) {

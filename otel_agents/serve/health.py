@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
+from otel_agents.bus.event import to_json
 from otel_agents.serve.observation import Observation
 from otel_agents.serve.vitals import Context, Vital
 from otel_agents.signals.metrics.process import Process
@@ -60,9 +61,9 @@ class Health:
         self._observation = observation
         self._process = Process()
 
-    async def whole(self, request: Request) -> JSONResponse:
+    async def whole(self, request: Request) -> Response:
         """Return all that is known; the status is in the body."""
-        return JSONResponse(self.report())
+        return Response(to_json(self.report()), media_type="application/json")  # whatever agents are called
 
     async def live(self, request: Request) -> JSONResponse:
         """Say that the server answers: to be restarted for less would end the work that still goes on."""

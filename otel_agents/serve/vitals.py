@@ -14,6 +14,7 @@ from otel_agents.semconv import events as e
 
 HOUR_S: Final = 3600
 KEPT: Final = 1000  # agents, and operations of agents, that are remembered
+MOST: Final = 1 << 53  # items or tokens; larger integers are none in JSON
 ACTIVE, GONE = "active", "gone"
 
 Key = tuple[str, str, str]
@@ -170,7 +171,8 @@ class Vitals:
 
 
 def _number(new: object, old: float | None) -> float | None:
-    return new if isinstance(new, int | float) and not isinstance(new, bool) else old
+    """Return what was told if it is an amount, else what was known before."""
+    return new if isinstance(new, int | float) and not isinstance(new, bool) and 0 <= new <= MOST else old
 
 
 def _bound(known: OrderedDict[Key, str] | OrderedDict[str, Context]) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import httpx
 import pytest
 
@@ -51,6 +53,23 @@ def test_the_report_is_taken_from_the_stream(served) -> None:
     assert report["context_health"] == {
         "status": "ok",
         "agents": {"a": {"items": 1, "tokens": 50, "limit": 100, "used": 0.5, "status": "ok"}},
+    }
+
+
+@pytest.mark.parametrize("told", [math.nan, math.inf, -1, 10**400, "many", True])
+def test_an_amount_that_is_none_leaves_what_was_known(served, told) -> None:
+    """And the report can be read, whatever a program tells, and however it calls its agents."""
+    fill(served, 50)
+    payload = {"agent": "a", "items": told, "tokens": told, "limit": told}
+    served.hub.publish(event("context_refreshed", payload=payload))
+    served.hub.publish(event("context_refreshed", payload={**payload, "agent": "\ud800"}))
+
+    assert get(served, "/health").json()["context_health"] == {
+        "status": "ok",
+        "agents": {
+            "a": {"items": 1, "tokens": 50, "limit": 100, "used": 0.5, "status": "ok"},
+            "\ud800": {"items": None, "tokens": None, "limit": None, "used": None, "status": "unknown"},
+        },
     }
 
 

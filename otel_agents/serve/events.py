@@ -6,6 +6,8 @@ It is written out here because sse-starlette changes uvicorn's server when it is
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Final
@@ -24,6 +26,7 @@ from otel_agents.serve.observation import Observation
 NAME: Final = "events"
 KEEP_ALIVE_S: Final = 15.0
 STALL_S: Final = 30.0
+LOOK_S: Final = 0.5
 RETRY_MS: Final = 2000
 PARAMETERS: Final = frozenset({"runId", "correlationId", "types", "lifecycle"})
 FLAGS: Final = {"1": True, "true": True, "0": False, "false": False}
@@ -96,11 +99,13 @@ class EventStream:
         wake = partial(loop.call_soon_threadsafe, ready.set)
         with self._observation.hub.stream(self._only, name=NAME, after_id=self._after_id, wake=wake) as stream:
             forget = self._observation.on_close(stream.close)
+            stopping = asyncio.create_task(_close_with_the_server(stream))
             try:
                 yield f"retry: {RETRY_MS}\n\n".encode() + (gap("unknown_id") if stream.gap else b"")
                 async for chunk in _frames(stream, ready):
                     yield chunk
             finally:
+                stopping.cancel()
                 forget()
 
 
@@ -126,6 +131,24 @@ async def _is_set(ready: asyncio.Event) -> bool:
             return await ready.wait()
     except TimeoutError:
         return False
+
+
+async def _close_with_the_server(stream: Stream) -> None:
+    while not _is_stopping():  # noqa: ASYNC110  # nobody announces it
+        await asyncio.sleep(LOOK_S)
+    stream.close()
+
+
+def _is_stopping() -> bool:
+    """Say whether the program's own uvicorn is told to stop: it waits for streams, and by default for ever.
+
+    ASGI has no word for that, so its server is looked at, which owns the handlers of signals. They are the main
+    thread's, and so is the server: one of another thread, such as ours, ends its streams itself.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    owners = (getattr(signal.getsignal(number), "__self__", None) for number in (signal.SIGTERM, signal.SIGINT))
+    return any(getattr(owner, "should_exit", False) is True for owner in owners)
 
 
 async def _left(receive: Receive) -> None:

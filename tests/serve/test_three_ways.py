@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -55,7 +56,7 @@ WATCHED = """
 
 
 @contextmanager
-def _playing(*command: str) -> Iterator[str]:
+def _playing(*command: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run a program that says where it is live, until the end of the block."""
     with subprocess.Popen(
         command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -65,7 +66,7 @@ def _playing(*command: str) -> Iterator[str]:
         found = re.search(r"live at (\S+):", said)
         assert found, said + running.stderr.read()
         try:
-            yield found[1]
+            yield found[1], running
         finally:
             running.kill()
 
@@ -76,13 +77,13 @@ def _code(*parts: str) -> tuple[str, ...]:
 
 @contextmanager
 def _mounted(folder: Path) -> Iterator[str]:
-    with _playing(*_code(WATCHED, GRAPH, MOUNTS)) as url:
+    with _playing(*_code(WATCHED, GRAPH, MOUNTS)) as (url, _):
         yield url
 
 
 @contextmanager
 def _in_a_thread(folder: Path) -> Iterator[str]:
-    with _playing(*COMMAND, "run", "--serve", "127.0.0.1:0", "--", *_code(GRAPH, STAYS)) as url:
+    with _playing(*COMMAND, "run", "--serve", "127.0.0.1:0", "--", *_code(GRAPH, STAYS)) as (url, _):
         yield url
 
 
@@ -134,3 +135,15 @@ def test_every_endpoint_answers_in_every_way(tmp_path, runtime, way) -> None:
         rf'^flex_run_status_total\{{[^}}]*runtime="{runtime}",status="completed"\}} 1', page.text, re.MULTILINE
     )
     assert answer["type"] == "pong"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that asks a process to end")
+def test_a_program_that_is_watched_can_stop(tmp_path) -> None:
+    """Mounted on an app of uvicorn's, an open stream ends with the server, which would wait for it for ever."""
+    with _playing(*_code("import sys\n", MOUNTS)) as (url, running):
+        with httpx.stream("GET", f"{url}/events", timeout=TIMEOUT_S) as stream:
+            lines = stream.iter_lines()
+            assert next(lines).startswith("retry:")
+            running.terminate()
+            assert running.wait(TIMEOUT_S) == -signal.SIGTERM
+            assert list(lines) == [""]

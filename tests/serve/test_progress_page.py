@@ -258,6 +258,25 @@ async def test_nothing_that_a_run_says_becomes_markup() -> None:
             assert (await words(page, ".delivery"))[0].endswith(f"CI {evil} · javascript:alert(1)")
 
 
+@pytest.mark.proof
+async def test_a_run_that_begins_anew_under_its_id_is_shown_anew() -> None:
+    """What came of it the time before is neither shown nor added up."""
+    with serving() as served:
+        async with browsing() as page, watching(page, served):
+            for numbers in ((1, 2), (1,)):
+                served.hub.publish(event("start", payload={"name": "nightly"}))
+                for number in numbers:
+                    served.hub.publish(event("iteration_started", payload={"iteration": number}))
+                    ended = {"iteration": number, "success": number > 1}
+                    served.hub.publish(event("iteration_completed", duration_ms=500, payload=ended))
+                served.hub.publish(event("complete", status="failed", duration_ms=2000))
+                await page.wait_for_function(f"() => document.querySelectorAll('h3').length === {len(numbers)}")
+                await page.wait_for_selector('.status[data-status="failed"]')
+
+            assert await words(page, ".facts dd:nth-of-type(1)") == ["1", "2.0 s", "flex", "run-1", "corr-1"]
+            assert await words(page, ".outcome") == ["✗ not passed"]
+
+
 TOO_WIDE = """() => [...document.querySelectorAll(".phases li, .gates li")]
     .filter(one => one.getBoundingClientRect().right > one.parentElement.getBoundingClientRect().right + 1).length"""
 

@@ -66,7 +66,9 @@ function startRun(run, frame) {
   run.name = frame.name ?? "";
   run.runtime = frame.runtime ?? "";
   run.workOrder = frame.workOrderId ?? run.workOrder;
-  if (!frame.resumed) run.startedAt = frame.timestamp;
+  if (frame.resumed) return;
+  run.startedAt = frame.timestamp;
+  if (!frame.replayed) Object.assign(run, { iterations: [], durationMs: null, metrics: null, delivery: null }); // anew
 }
 
 function endRun(run, frame, status) {

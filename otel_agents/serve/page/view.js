@@ -153,6 +153,7 @@ function drawIterations(run, card, list) {
     if (numbers.has(number)) continue;
     row.remove();
     card.rows.delete(number);
+    card.drawn.delete(`iteration ${number}`);
   }
   for (const iteration of run.iterations) {
     if (!card.rows.has(iteration.number)) list.append(card.rows.set(iteration.number, make("li")).get(iteration.number));

@@ -42,7 +42,7 @@ def test_a_date_is_its_midnight() -> None:
         math.nan,
         math.inf,
         1e300,
-        10**400,
+        pytest.param(10**400, id="huge"),
     ],
 )
 def test_what_is_no_moment_is_none(written: object) -> None:

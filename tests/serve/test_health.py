@@ -56,7 +56,9 @@ def test_the_report_is_taken_from_the_stream(served) -> None:
     }
 
 
-@pytest.mark.parametrize("told", [math.nan, math.inf, -1, 10**400, "many", True])
+@pytest.mark.parametrize(
+    "told", [math.nan, math.inf, -1, 10**400, "many", True], ids=["nan", "inf", "less", "huge", "text", "bool"]
+)
 def test_an_amount_that_is_none_leaves_what_was_known(served, told) -> None:
     """And the report can be read, whatever a program tells, and however it calls its agents."""
     fill(served, 50)

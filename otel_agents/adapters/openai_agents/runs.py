@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from otel_agents import guard
 from otel_agents.adapters.openai_agents import frames as f
 from otel_agents.adapters.openai_agents.approvals import (
     go_on,
@@ -80,8 +81,16 @@ def _known(call: Call, frame: Running, state: Any) -> Iterator[tuple[str, object
 
 
 def _identity(call: Call, frame: Running) -> Identity:
-    session = getattr(call.argument("session"), "session_id", None)
+    session = guard.run("patch.openai_agents.before", _session_id, call.argument("session"))
     return identity(frame, None if session is None else str(session))
+
+
+def _session_id(session: Any) -> Any:
+    """Return the id of a session; one that a server keeps has none before it is first used, and says so."""
+    try:
+        return getattr(session, "session_id", None)
+    except ValueError:
+        return None
 
 
 def _setting(call: Call, name: str) -> Any:

@@ -46,6 +46,12 @@ class Agent:
         amount("backoff_s", self.backoff_s)
         if self.timeout_s is not None:
             amount("timeout_s", self.timeout_s)
+        if not isinstance(self.retry_on, tuple) or not all(map(_is_error, self.retry_on)):
+            raise BadValueError(f"retry_on of {self.name} must be a tuple of exceptions, not {self.retry_on!r}")
+
+
+def _is_error(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Exception)  # a cancellation is none
 
 
 class Member:

@@ -10,7 +10,14 @@ from otel_agents.runtime.yolo.agent import Member
 from otel_agents.runtime.yolo.amounts import amount
 from otel_agents.runtime.yolo.calls import call
 from otel_agents.runtime.yolo.context import Context
-from otel_agents.runtime.yolo.errors import MEDIUM, HandedOverError, SelfHandoffError, Severity, TurnOverError
+from otel_agents.runtime.yolo.errors import (
+    MEDIUM,
+    HandedOverError,
+    SelfHandoffError,
+    Severity,
+    TeamError,
+    TurnOverError,
+)
 from otel_agents.runtime.yolo.limits import HANDOFF, Ask
 from otel_agents.runtime.yolo.workflow import Handoff, Workflow
 
@@ -91,7 +98,14 @@ class Turn:
         self._team.report(self.agent, error, severity)
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Wait for one of the above in work that is not asynchronous: ``turn.wait(turn.handoff("writer", text))``."""
+        """Wait for one of the above in work that is not asynchronous: ``turn.wait(turn.handoff("writer", text))``.
+
+        Raises:
+            TeamError: The work is asynchronous: it would wait for itself.
+        """
+        if _is_here(self._loop):
+            coroutine.close()
+            raise TeamError(f"the work of {self.agent} is asynchronous: it has to await what it gives to wait")
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     async def _hand_over(self, to_agent: str, task: Any) -> None:
@@ -109,3 +123,10 @@ class Turn:
 
     def _ask(self, decision_type: str, cost: float = 0.0) -> Ask:
         return Ask(self.workflow.name, self.agent, decision_type, cost)
+
+
+def _is_here(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:  # none runs in this thread
+        return False

@@ -22,6 +22,7 @@ from otel_agents.runtime.yolo import (
     Orchestrator,
     SafetyBlockedError,
     SelfHandoffError,
+    TeamError,
     Turn,
     TurnOverError,
     UnknownAgentError,
@@ -351,6 +352,23 @@ async def test_numbers_that_cannot_be_meant_are_refused(value: Any) -> None:
     for keyword in ("steps", "handoffs", "decisions", "cost") if value is not None else ():
         with pytest.raises(BadValueError, match=f"the limit of {keyword} must be"):
             Limits(**{keyword: value})
+
+
+@pytest.mark.parametrize("kinds", [[ConnectionError], ConnectionError, ("timeout",), (asyncio.CancelledError,)])
+def test_what_is_tried_again_is_a_tuple_of_errors(kinds: Any) -> None:
+    """Anything else would show only when an attempt fails, in the place of its error; a cancellation is an end."""
+    with pytest.raises(BadValueError, match="retry_on of a must be a tuple of exceptions, not"):
+        Agent("a", echo, retry_on=kinds)
+
+
+async def test_work_that_is_asynchronous_cannot_wait_for_itself() -> None:
+    """It is told so, instead of standing still for ever."""
+
+    async def work(turn: Turn) -> None:
+        turn.wait(turn.decide("x", lambda: 1))
+
+    with pytest.raises(TeamError, match="the work of a is asynchronous: it has to await what it gives to wait"):
+        await Orchestrator([Agent("a", work)]).run("stuck", steps=["a"])
 
 
 async def test_teams_and_workflows_that_make_no_sense_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""Events as JSON lines into an inherited pipe, for a parent process that watches; must not know what it draws.
+"""Events as JSON lines into a pipe, for a process that watches this one; must not know what it draws.
 
 A line is the event's JSON form and, beside it, `operation`: where in the tree of operations it happened, as `id`,
 `parent`, `kind`, `name` and `tokens`. Two lines are no events: `{"hello": pid}` comes first, and `{"lost": n}` says
@@ -32,16 +32,16 @@ TEXT: Final = 200
 _pipes: weakref.WeakSet[Pipe] = weakref.WeakSet()
 
 
-def attach(hub: Hub, fd: int) -> Callable[[], None] | None:
+def attach(hub: Hub, fd: int, path: str | None = None) -> Callable[[], None] | None:
     """Have all events of a hub written to the pipe `fd`, from the hub's thread; flushed at exit within two seconds.
 
     A number that is not the writing end of a pipe is left alone: in a process that did not inherit the pipe, some
-    other file may have got it.
+    other file may have got it. Such a process finds the pipe by its name, `path`.
 
     Returns:
-        A function that ends it, or None when `fd` is no such pipe.
+        A function that ends it, or None when there is no such pipe.
     """
-    pipe = Pipe.open(hub, fd)
+    pipe = Pipe.open(hub, fd) or (Pipe.named(hub, path) if path else None)
     if pipe is None:
         return None
     _pipes.add(pipe)
@@ -106,6 +106,20 @@ class Pipe:
             return cls(hub, fd) if is_pipe and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY else None
         except (OSError, OverflowError, ValueError):
             return None
+
+    @classmethod
+    def named(cls, hub: Hub, path: str) -> Pipe | None:
+        """Return the pipe of this name, which other processes write to as well, or None when nobody reads it."""
+        try:
+            fd = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+        except OSError:
+            return None
+        pipe = cls.open(hub, fd)
+        if pipe is None:
+            os.close(fd)
+        else:
+            pipe.fork()
+        return pipe
 
     def send(self, event: Event) -> None:
         """Write an event."""

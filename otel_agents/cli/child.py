@@ -7,7 +7,9 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn, TextIO
 
@@ -29,8 +31,8 @@ class StartError(Exception):
 class Child:
     """A running program, the reading end of the pipe that it tells us through, and a file that says when to look."""
 
-    def __init__(self, command: Sequence[str], environment: Callable[[int], Mapping[str, str]]) -> None:
-        """Start the program; `environment` is given the number of the pipe's writing end.
+    def __init__(self, command: Sequence[str], environment: Callable[[int, str], Mapping[str, str]]) -> None:
+        """Start the program; `environment` is given the number of the pipe's writing end, and the pipe's path.
 
         Raises:
             StartError: It is missing or cannot be executed.
@@ -39,7 +41,9 @@ class Child:
         self._pending: list[int] = []
         self._before: dict[int, object] = {}
         self.on_stop: Callable[[], None] = _nothing
-        self.reading, writing = _pipe()
+        self._folder = tempfile.TemporaryDirectory(prefix="otel-agents-")
+        path = str(Path(self._folder.name) / "live")
+        self.reading, writing = _pipe(path)
         self._wake_reading, self._wake_writing = os.pipe()
         os.set_blocking(self._wake_reading, False)
         os.set_blocking(self._wake_writing, False)
@@ -47,7 +51,7 @@ class Child:
         self._listen()
         try:
             # Files that we inherited are the program's: only our own are closed in it, as always in Python.
-            self._process = subprocess.Popen(list(command), env=environment(writing), close_fds=False)  # noqa: S603
+            self._process = subprocess.Popen(list(command), env=environment(writing, path), close_fds=False)  # noqa: S603
         except OSError as error:
             self.close()
             raise _start_error(command[0], error) from None
@@ -87,6 +91,7 @@ class Child:
             if fd >= 0:
                 os.close(fd)
         self.reading = self._wake_reading = self._wake_writing = -1
+        self._folder.cleanup()
 
     def _listen(self) -> None:
         # Functions, not SIG_IGN: that one the program would inherit.
@@ -145,17 +150,19 @@ def _flush(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _pipe() -> tuple[int, int]:
+def _pipe(path: str) -> tuple[int, int]:
+    """Return both ends of a pipe that has a name, too, for those processes of the program that inherit no files."""
     import fcntl
 
-    reading, writing = os.pipe()
+    os.mkfifo(path, 0o600)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    writing = os.open(path, os.O_WRONLY)
     try:
         high = fcntl.fcntl(writing, fcntl.F_DUPFD, LIVE_FD)
     except OSError:  # a low limit on open files
         high = os.dup(writing)
     os.close(writing)
     os.set_inheritable(high, True)
-    os.set_blocking(reading, False)
     return reading, high
 
 

@@ -132,7 +132,7 @@ class Stage:
         named = {"OTEL_SERVICE_NAME": "release-notes", **env}
         status = watch(
             started,
-            lambda fd: environment.watched(started, named, fd),
+            lambda fd, path: environment.watched(started, named, fd, path),
             self.story,
             self.view,
             each=self._read_page if stay else None,

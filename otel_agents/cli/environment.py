@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 LIVE_FD: Final = "OTEL_AGENTS_LIVE_FD"
+LIVE_PATH: Final = "OTEL_AGENTS_LIVE_PATH"
 SIGNALS: Final = ("TRACES", "METRICS", "LOGS")
 START: Final = str(Path(__file__).parent / "start")  # has the `sitecustomize` that starts OpenTelemetry
 PYTHON: Final = re.compile(r"(python|pypy)[\d.]*t?$")
@@ -23,7 +24,7 @@ PROBE: Final = (
 )
 
 
-def watched(command: Sequence[str], environ: Mapping[str, str], live_fd: int) -> dict[str, str]:
+def watched(command: Sequence[str], environ: Mapping[str, str], live_fd: int, live_path: str) -> dict[str, str]:
     """Return the environment that switches OpenTelemetry and us on in every Python program that inherits it.
 
     Exporters that the user did not ask for are `none`, so that no missing Collector delays the exit.
@@ -31,7 +32,7 @@ def watched(command: Sequence[str], environ: Mapping[str, str], live_fd: int) ->
     env = dict(environ)
     paths = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
     env["PYTHONPATH"] = os.pathsep.join([START, *(path for path in paths if path != START)])
-    env[LIVE_FD] = str(live_fd)
+    env |= {LIVE_FD: str(live_fd), LIVE_PATH: live_path}
     return with_defaults(env, service_name(command))
 
 

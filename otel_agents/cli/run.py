@@ -51,6 +51,7 @@ def run(
     """Run a program unchanged and show what its agents do, live and at the end, on stderr.
 
     It needs no infrastructure. OTEL_* exporters that you set keep working; the others are off.
+    Python programs and workers that the program starts are shown, too.
 
     Exit codes: those of the program; 127 when it is not found, 126 when it cannot be executed, 2 for wrong options.
     When a signal ends the program, the same signal ends this command.
@@ -108,7 +109,11 @@ def _play(command: list[str], env: Mapping[str, str], output: Path | None, *, as
         stream = files.enter_context(_opened(output)) if output else sys.stderr
         view = choose(story, stream, as_json=as_json)
         is_watchable = check_interpreter(command, env)
-        status = watch(command, lambda fd: environment.watched(command, env, fd) if is_watchable else env, story, view)
+
+        def environ(fd: int, path: str) -> Mapping[str, str]:
+            return environment.watched(command, env, fd, path) if is_watchable else env
+
+        status = watch(command, environ, story, view)
         guard.run("cli.view", view.finish, story.finish())
     if is_watchable and not story.processes:
         say(UNWATCHED)

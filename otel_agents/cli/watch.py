@@ -19,7 +19,7 @@ TICK_S: Final = 0.125
 DRAIN_S: Final = 2.0  # processes that the program left behind may still be telling
 MAX_LINE: Final = 1 << 20
 
-Environment = Callable[[int], Mapping[str, str]]
+Environment = Callable[[int, str], Mapping[str, str]]
 Each = Callable[[Child], None]
 
 

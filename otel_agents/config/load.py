@@ -53,6 +53,7 @@ class Config:
     propagate_run: bool = False
     capture: Capture = field(default_factory=Capture)
     live_fd: int | None = None
+    live_path: str | None = None
     profile: str | None = None
     targets: tuple[Target, ...] = ()
     problems: tuple[Problem, ...] = field(default=(), compare=False)

@@ -245,6 +245,16 @@ SETTINGS: tuple[Setting, ...] = (
         is_public=False,
     ),
     Setting(
+        "live_path",
+        "OTEL_AGENTS_LIVE_PATH",
+        parsers.path,
+        default=None,
+        brief="The named pipe on which `otel-agents run` hears processes that inherit no files from its child.",
+        accepts="the path of a named pipe; it is set by `otel-agents run`, so unset it",
+        in_file=False,
+        is_public=False,
+    ),
+    Setting(
         "profile",
         "OTEL_AGENTS_PROFILE",
         parsers.path,

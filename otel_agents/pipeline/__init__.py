@@ -30,7 +30,7 @@ def start(config: Config, **wiring: object) -> Pipeline:
         pipeline = Pipeline(config, **wiring)  # type: ignore[arg-type]
         pipeline.install()
         if config.enabled and config.live_fd is not None:
-            guard.run("pipeline.live", pipe.attach, pipeline.hub, config.live_fd)
+            guard.run("pipeline.live", pipe.attach, pipeline.hub, config.live_fd, config.live_path)
         _active = pipeline
         return pipeline
 

@@ -76,6 +76,25 @@ def test_a_number_that_is_no_open_file_is_left_alone(hub: Hub, fd: int) -> None:
     assert not hub.active
 
 
+def test_a_process_that_did_not_inherit_the_pipe_finds_it_by_name(hub: Hub, tmp_path: Path) -> None:
+    """The number means nothing there; what is no pipe, or has no reader, is left alone."""
+    path, file = tmp_path / "live", tmp_path / "file"
+    os.mkfifo(path)
+    file.write_text("mine")
+    for wrong in (path, file, tmp_path / "nowhere"):
+        assert pipe.attach(hub, 987, str(wrong)) is None
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert pipe.attach(hub, 987, str(path)) is not None
+        hub.publish(event(id="7"))
+        assert hub.flush(LONG_S)
+        assert [line.get("id") for line in _lines(reading)] == [None, "7"]
+    finally:
+        os.close(reading)
+
+    assert file.read_text() == "mine"
+
+
 def test_other_files_are_never_written_to(hub: Hub, ends: tuple[int, int], tmp_path: Any) -> None:
     """Neither a file nor the reading end of a pipe is mistaken for the pipe."""
     with (tmp_path / "file").open("w") as file:

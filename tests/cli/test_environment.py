@@ -15,7 +15,7 @@ PYTHON = "/usr/bin/python3.12"
 
 def test_exporters_that_nobody_asked_for_are_none() -> None:
     """Without any setting all three are off, so that no missing Collector delays the exit."""
-    env = watched(["app"], {"PATH": "/bin", "OTEL_LOGS_EXPORTER": ""}, 91)
+    env = watched(["app"], {"PATH": "/bin", "OTEL_LOGS_EXPORTER": ""}, 91, "/tmp/live")
 
     assert env == {
         "PATH": "/bin",
@@ -25,6 +25,7 @@ def test_exporters_that_nobody_asked_for_are_none() -> None:
         "OTEL_LOGS_EXPORTER": "none",
         "OTEL_SERVICE_NAME": "app",
         "OTEL_AGENTS_LIVE_FD": "91",
+        "OTEL_AGENTS_LIVE_PATH": "/tmp/live",
     }
 
 
@@ -36,7 +37,7 @@ def test_what_the_user_set_stays() -> None:
         "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://collector:4317",
         "OTEL_RESOURCE_ATTRIBUTES": "a=b,service.name=mine",
     }
-    env = watched(["app"], mine, 91)
+    env = watched(["app"], mine, 91, "/tmp/live")
 
     assert env["PYTHONPATH"] == os.pathsep.join([START, "/mine", "/more"])
     assert env["OTEL_TRACES_EXPORTER"] == "console"

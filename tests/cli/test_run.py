@@ -280,6 +280,37 @@ def test_nobody_reading_our_stderr_does_not_disturb_the_program() -> None:
     assert (done.returncode, done.stdout) == (6, "working\ndone\n")
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        "multiprocessing.get_context('spawn').Pool(1).map(worker.work, [1])",
+        "subprocess.run([sys.executable, worker.__file__], check=True)",
+    ],
+    ids=["spawned worker", "program"],
+)
+def test_processes_that_inherit_no_files_are_shown_too(start: str, tmp_path: Path) -> None:
+    """Workers that are spawned, as on a Mac, and Python programs that the program starts are in the tree."""
+    worker = """
+        import otel_agents
+        def work(number):
+            with otel_agents.run("notes"):
+                pass
+        if __name__ == "__main__":
+            work(1)
+    """
+    main = f"""
+        import multiprocessing, subprocess, sys, worker
+        if __name__ == "__main__":
+            {start}
+    """
+    for name, body in (("worker", worker), ("main", main)):
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(body), encoding="utf-8")
+    done = call("run", "--", sys.executable, str(tmp_path / "main.py"))
+
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1] == "otel-agents: 1 run (1 completed), 0 nodes"
+
+
 def test_no_setting_of_colours_puts_codes_into_a_file() -> None:
     """What is no terminal gets plain text, whatever the environment says."""
     shown = call("run", "--", *program(RUN), FORCE_COLOR="1", TTY_COMPATIBLE="1", CLICOLOR_FORCE="1").stderr

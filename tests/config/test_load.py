@@ -63,6 +63,7 @@ def test_every_variable_is_read() -> None:
             "OTEL_AGENTS_PROPAGATE_RUN": "on",
             "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "span_only",
             "OTEL_AGENTS_LIVE_FD": "7",
+            "OTEL_AGENTS_LIVE_PATH": "/tmp/live",
             "OTEL_AGENTS_PROFILE": "/tmp/profile.html",
         },
     )
@@ -87,6 +88,7 @@ def test_every_variable_is_read() -> None:
         propagate_run=True,
         capture=Capture(spans=True, events=False, length=4),
         live_fd=7,
+        live_path="/tmp/live",
         profile="/tmp/profile.html",
     )
 

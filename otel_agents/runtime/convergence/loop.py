@@ -25,7 +25,7 @@ class Loop:
         verify: Prepares what the gates look at, such as the report of a test run.
         feedback: Returns what the next iteration is told; without it that is the list of gates that were not passed.
             It is called only if there is a next iteration.
-        deliver: Hands over what was reached; returns a `Delivery`, or nothing when all went well.
+        deliver: Hands over what was reached; returns a `Delivery`, or whether it went well, or nothing when it did.
         strategies: Further strategies by name.
         name: What runs of this loop are called.
         clock: Monotonic seconds.

@@ -181,6 +181,8 @@ class Run:
         """Hand over what was reached."""
         work = self._plan.deliver
         said = await self._call(work, turn) if work is not None else None
+        if isinstance(said, bool):
+            return Delivery(success=said)
         return said if isinstance(said, Delivery) else Delivery()
 
     # Inside

@@ -109,6 +109,13 @@ async def test_a_delivery_may_fail() -> None:
     assert outcome.delivery == Delivery(success=False, ci_status="red")
 
 
+@pytest.mark.parametrize(("said", "status"), [(True, "succeeded"), (False, "failed"), (None, "succeeded")])
+async def test_a_delivery_may_say_no_more_than_whether_it_went_well(said: bool | None, status: str) -> None:
+    """A no is a no."""
+    outcome = await loop(deliver=lambda turn: said).run(task())
+    assert (outcome.status, outcome.delivery) == (status, Delivery(success=said is not False))
+
+
 async def test_what_a_phase_raises_reaches_the_caller() -> None:
     """The run has failed, knows how long its phases took, and cannot go on."""
     run = loop(gates=[Gate("g", lambda turn: 1 / 0)]).start(task())

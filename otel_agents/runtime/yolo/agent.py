@@ -46,8 +46,9 @@ class Agent:
         amount("backoff_s", self.backoff_s)
         if self.timeout_s is not None:
             amount("timeout_s", self.timeout_s)
-        if not isinstance(self.retry_on, tuple) or not all(map(_is_error, self.retry_on)):
-            raise BadValueError(f"retry_on of {self.name} must be a tuple of exceptions, not {self.retry_on!r}")
+        kinds: object = self.retry_on
+        if not isinstance(kinds, tuple) or not all(map(_is_error, kinds)):
+            raise BadValueError(f"retry_on of {self.name} must be a tuple of exceptions, not {kinds!r}")
 
 
 def _is_error(kind: object) -> bool:

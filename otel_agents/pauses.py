@@ -23,6 +23,8 @@ LIMITS: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
         "postgresql": {"connect_timeout": 2, "tcp_user_timeout": 2000, "options": "-c statement_timeout=2000"},
     }
 )
+# What brings a module, where that has another name, or needs a compiler under its own.
+SOURCES: Final = {"sqlalchemy": "'otel-agents[store]'", "MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary"}
 LIMIT: Final = 10_000  # pauses kept; the oldest give way, so that pauses nobody answers cannot fill a store
 
 
@@ -246,6 +248,6 @@ def open_pauses(url: str) -> PauseStore:
         return _open_database(url)
     except ModuleNotFoundError as error:
         name = url.partition(":")[0]
-        source = "'otel-agents[store]'" if error.name == "sqlalchemy" else error.name
+        source = SOURCES.get(str(error.name), error.name)
         hint = f"OTEL_AGENTS_PAUSE_STORE={name}:... needs {error.name}: pip install {source}"
         raise ModuleNotFoundError(hint, name=error.name) from error

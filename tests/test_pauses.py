@@ -205,7 +205,9 @@ def test_without_the_driver_the_driver_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "psycopg2", None)
     with pytest.raises(ModuleNotFoundError) as caught:
         open_pauses("postgresql+psycopg2://user:canary@db/pauses")
-    assert str(caught.value) == ("OTEL_AGENTS_PAUSE_STORE=postgresql+psycopg2:... needs psycopg2: pip install psycopg2")
+    assert str(caught.value) == (
+        "OTEL_AGENTS_PAUSE_STORE=postgresql+psycopg2:... needs psycopg2: pip install psycopg2-binary"
+    )
 
 
 def test_the_memory_store_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

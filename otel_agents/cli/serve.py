@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -100,9 +100,16 @@ def serve(
     observation = None if no_telemetry else observe(settings, lambda: all(each() for each in ready))
     app = _app(settings, _registry(registry, settings), observation)
     ready.append(lambda: app.state.lifetime.is_ready)
-    door = Door(app, token=secret, hosts=allow_host or (), max_connections=settings.max_connections)
+    door = _door(app, secret, allow_host or (), settings)
     leave = [app.state.lifetime.leave, *([observation.close] if observation is not None else [])]
     _run(door, _listening(host, port), settings.grace_s, leave, lambda said: lines.announce(said, form))
+
+
+def _door(app: App, secret: str | None, names: Sequence[str], settings: Settings) -> Door:
+    try:
+        return Door(app, token=secret, hosts=names, max_connections=settings.max_connections)
+    except ValueError as error:
+        fail(f"--allow-host: {error}")
 
 
 def _settings() -> Settings:

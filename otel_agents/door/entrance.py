@@ -8,7 +8,7 @@ from typing import Final
 
 from otel_agents.door import login
 from otel_agents.door.body import Body, TooLarge, pass_over
-from otel_agents.door.hosts import is_for_us, is_from_us, is_loopback
+from otel_agents.door.hosts import is_for_us, is_from_us, is_loopback, names
 from otel_agents.door.replies import JSON, Reply, refusal
 from otel_agents.door.secret import CARRIER, PROTOCOL, Secret
 from otel_agents.door.visit import App, Message, Receive, Scope, Send, Visit
@@ -50,6 +50,10 @@ class Door:
         open_paths: Paths that may be read without the token, and while there are too many connections.
         max_body: Bytes that the body of a request may have.
         max_connections: Requests and WebSockets that may be open at once.
+
+    Raises:
+        TypeError: The names are one string.
+        ValueError: A token that no header can carry, or a name that no Host header can have.
     """
 
     def __init__(
@@ -64,7 +68,7 @@ class Door:
     ) -> None:
         self._app = app
         self._secret = Secret(token) if token else None
-        self._names = frozenset(host.lower().strip("[]") for host in hosts)
+        self._names = names(hosts)
         self._open_paths = frozenset(open_paths)
         self._max_body = max_body
         self._max_connections = max_connections

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from otel_agents.door.visit import Visit
 
 AUTHORITY: Final = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::([0-9]{1,5}))?")
+NAME: Final = re.compile(r"[a-z0-9_.-]*[a-z0-9_-]")
 PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -28,6 +29,25 @@ def authority(text: str) -> Authority | None:
     """Read `host`, `host:port`, `[v6]` or `[v6]:port`; None when it is none of these."""
     found = AUTHORITY.fullmatch(text.lower())
     return None if found is None else Authority(found[1].strip("[]"), int(found[2] or 0))
+
+
+def names(hosts: Collection[str]) -> frozenset[str]:
+    """Read the names of a server, in any case, as the Host header says them.
+
+    Raises:
+        TypeError: They are one string.
+        ValueError: One is no name that a Host header could have, so that nobody would ever be let in by it.
+    """
+    if isinstance(hosts, str):
+        raise TypeError(f"hosts is {hosts!r}, one string; give a list of names, such as [{hosts!r}]")
+    return frozenset(map(_name, hosts))
+
+
+def _name(host: str) -> str:
+    name = host.lower().strip("[]")
+    if _ip(name) is None and not NAME.fullmatch(name):
+        raise ValueError(f"{host!r} is no host name; give it without scheme, port and path, as DNS has it (xn--...)")
+    return name
 
 
 def is_loopback(host: str) -> bool:

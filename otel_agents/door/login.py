@@ -42,7 +42,7 @@ TOO_LARGE: Final = refusal(413, "body_too_large", f"a login has at most {MAX_BOD
 def leading_to(visit: Visit) -> str:
     """Return the address of the page, which leads on to where the visit wanted to go."""
     query = f"?{visit.query}" if visit.query else ""
-    return f"{visit.root}{PATH}?next={quote(f'{visit.root}{visit.path}{query}', safe='')}"
+    return f"{quote(visit.root)}{PATH}?next={quote(f'{visit.root}{visit.path}{query}', safe='')}"
 
 
 async def login(visit: Visit, receive: Receive, secret: Secret) -> Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 import time
 from collections.abc import Callable
 from typing import Final
@@ -13,15 +14,22 @@ from otel_agents.door.visit import Visit
 COOKIE: Final = "otel_agents"
 PROTOCOL: Final = "otel-agents"  # what a WebSocket client offers beside its token, and gets back
 CARRIER: Final = "otel-agents.token."  # then the token in base64url without padding
+FORM: Final = re.compile(r"[\x21-\x7e]{1,1024}")
 VALID_S: Final = 12 * 60 * 60
 
 
 class Secret:
-    """A token. All comparisons take the same time, wherever the difference is."""
+    """A token. All comparisons take the same time, wherever the difference is.
+
+    Raises:
+        ValueError: No header can carry it as it is.
+    """
 
     __slots__ = ("_now_s", "_token")
 
     def __init__(self, token: str, now_s: Callable[[], float] = time.time) -> None:
+        if not FORM.fullmatch(token):
+            raise ValueError("the token is not 1 to 1024 visible ASCII characters without spaces")
         self._token = token.encode()
         self._now_s = now_s
 

@@ -195,6 +195,7 @@ def test_a_port_in_use_is_one_message(tmp_path) -> None:
 
 WRONG = {
     "an address without a token": (("--host", "0.0.0.0"), {}, "0.0.0.0 is not loopback, so clients need a token"),
+    "a name with a port": (("--allow-host", "agents.example:443"), {}, "--allow-host: 'agents.example:443' is no host"),
     "a token with a space": ((), {"OTEL_AGENTS_TOKEN": "a b"}, "OTEL_AGENTS_TOKEN cannot be used"),
     "a setting": ((), {"FLEX_MAX_RUNS": "many"}, "FLEX_MAX_RUNS: 'many' cannot be used"),
     "a database": (("--database", "sqlite://"), {}, "names no database that outlives the process"),

@@ -159,6 +159,22 @@ def test_hosts_that_are_not_ours(host) -> None:
     assert (answer.status, answer.code) == (403, "host_not_allowed")
 
 
+@pytest.mark.parametrize(
+    "names", ["agents.example", ["agents.example:443"], ["https://agents.example"], ["b\xfccher.example"], ["a."], [""]]
+)
+def test_a_name_that_nobody_could_call_is_said_at_once(names) -> None:
+    """No Host header would ever match it, so that everybody would be sent away without a word to who wrote it."""
+    with pytest.raises((TypeError, ValueError), match="is no host name|one string; give a list of names"):
+        guarded(hosts=names)
+
+
+@pytest.mark.parametrize("token", ["t\xf6ken", "a b", " ", "x" * 1025])
+def test_a_token_that_nobody_could_show_is_said_at_once(token) -> None:
+    """A header does not carry it as it is."""
+    with pytest.raises(ValueError, match="visible ASCII"):
+        Door(app, token=token)
+
+
 def test_two_host_headers_are_refused() -> None:
     """Which of two names was meant is not guessed."""
     assert ask(None, "GET", "/events", (b"host", b"localhost:9465")).code == "host_not_allowed"
@@ -335,6 +351,8 @@ def test_a_browser_is_sent_to_the_login() -> None:
     answer = ask(guarded(), "GET", "/otel/runs", accept, root_path="/otel", query_string=b"a=1&b=2")
 
     assert (answer.status, answer.headers["location"]) == (303, "/otel/login?next=%2Fotel%2Fruns%3Fa%3D1%26b%3D2")
+    away = ask(guarded(), "GET", "/\u4eba/runs", accept, root_path="/\u4eba")
+    assert away.headers["location"] == "/%E4%BA%BA/login?next=%2F%E4%BA%BA%2Fruns"
     page = ask(guarded(), "GET", "/otel/login", accept, root_path="/otel")
     assert page.status == 200
     assert b'type="password"' in page.body

@@ -140,10 +140,12 @@ def test_every_endpoint_answers_in_every_way(tmp_path, runtime, way) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that asks a process to end")
 def test_a_program_that_is_watched_can_stop(tmp_path) -> None:
     """Mounted on an app of uvicorn's, an open stream ends with the server, which would wait for it for ever."""
-    with _playing(*_code("import sys\n", MOUNTS)) as (url, running):
-        with httpx.stream("GET", f"{url}/events", timeout=TIMEOUT_S) as stream:
-            lines = stream.iter_lines()
-            assert next(lines).startswith("retry:")
-            running.terminate()
-            assert running.wait(TIMEOUT_S) == -signal.SIGTERM
-            assert list(lines) == [""]
+    with (
+        _playing(*_code("import sys\n", MOUNTS)) as (url, running),
+        httpx.stream("GET", f"{url}/events", timeout=TIMEOUT_S) as stream,
+    ):
+        lines = stream.iter_lines()
+        assert next(lines).startswith("retry:")
+        running.terminate()
+        assert running.wait(TIMEOUT_S) == -signal.SIGTERM
+        assert list(lines) == [""]

@@ -164,7 +164,7 @@ def test_hosts_that_are_not_ours(host) -> None:
 )
 def test_a_name_that_nobody_could_call_is_said_at_once(names) -> None:
     """No Host header would ever match it, so that everybody would be sent away without a word to who wrote it."""
-    with pytest.raises((TypeError, ValueError), match="is no host name|, one string"):
+    with pytest.raises((TypeError, ValueError), match=r"is no host name|, one string"):
         guarded(hosts=names)
 
 

@@ -25,6 +25,7 @@ LIMITS: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
 )
 # What brings a module, where that has another name, or needs a compiler under its own.
 SOURCES: Final = {"sqlalchemy": "'otel-agents[store]'", "MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary"}
+FIX: Final = "give another one, such as sqlite:// or postgresql+psycopg://"
 LIMIT: Final = 10_000  # pauses kept; the oldest give way, so that pauses nobody answers cannot fill a store
 
 
@@ -225,14 +226,21 @@ def _leave_to_parent(engine: weakref.ref[Engine]) -> None:
 
 
 def _open_database(url: str) -> PauseStore:
-    from sqlalchemy.exc import SQLAlchemyError
+    import sqlalchemy as sql
+    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
     try:
+        if sql.make_url(url).get_dialect().is_async:
+            raise _refused(url, f"its driver is asynchronous; {FIX}")
         return SqlPauses(url)
+    except NoSuchModuleError as error:
+        raise _refused(url, f"SQLAlchemy has no such driver; {FIX}") from error
     except SQLAlchemyError as error:
-        scheme = url.partition(":")[0]
-        why = f"{type(error).__name__}: is the path, or the server, there and writable?"
-        raise ValueError(f"OTEL_AGENTS_PAUSE_STORE={scheme}:... cannot be opened ({why})") from error
+        raise _refused(url, f"{type(error).__name__}: is the path, or the server, there and writable?") from error
+
+
+def _refused(url: str, why: str) -> ValueError:
+    return ValueError(f"OTEL_AGENTS_PAUSE_STORE={url.partition(':')[0]}:... cannot be opened ({why})")
 
 
 def open_pauses(url: str) -> PauseStore:

@@ -210,6 +210,23 @@ def test_without_the_driver_the_driver_is_named(monkeypatch: pytest.MonkeyPatch)
     )
 
 
+@pytest.mark.parametrize(
+    ("scheme", "why"),
+    [
+        ("postgres", "SQLAlchemy has no such driver"),
+        ("sqlite+aiosqlite", "its driver is asynchronous"),
+        ("postgresql+asyncpg", "its driver is asynchronous"),
+    ],
+)
+def test_a_driver_that_cannot_be_used_is_named(scheme: str, why: str) -> None:
+    """Addresses that work elsewhere in a program say what is wrong with them, and not that a server is away."""
+    require_module("sqlalchemy", "store")
+    with pytest.raises(ValueError, match="cannot be opened") as caught:
+        open_pauses(f"{scheme}://user:canary@db/pauses")
+    fix = "give another one, such as sqlite:// or postgresql+psycopg://"
+    assert str(caught.value) == f"OTEL_AGENTS_PAUSE_STORE={scheme}:... cannot be opened ({why}; {fix})"
+
+
 def test_the_memory_store_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses in memory work without SQLAlchemy."""
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)

@@ -203,7 +203,9 @@ export function drawQuestions(rows, { answer, open, outputOf }) {
 function question(row, { answer, open, outputOf }) {
   const element = $("question-template").content.firstElementChild.cloneNode(true);
   element.dataset.request = row.requestId;
-  element.querySelector(".prompt").textContent = row.prompt || "May it go on?";
+  const prompt = row.prompt || "May it go on?";
+  element.querySelector(".prompt").textContent = prompt;
+  element.querySelector("form").setAttribute("aria-label", prompt); // which of many buttons of one name is meant
   const link = make("button", { type: "button", class: "link" }, "show the run");
   link.addEventListener("click", () => open(row.runId));
   const facts = [row.nodeId ?? row.capabilityId ?? "the run", row.origin, row.expiresAt ? `until ${moment(row.expiresAt)}` : ""];

@@ -93,7 +93,8 @@ async def test_an_operator_starts_a_run_approves_it_and_sees_it_complete(shown, 
     assert await _text(page, "#watched-status") == "waits for a human"
     assert await page.locator('.node[data-state="ok"]').count() == 5
     assert await page.locator(".edges path").count() > 0
-    await page.click('.question [data-decision="approved"]')
+    answer = page.get_by_role("form", name="Is the chosen draft good enough to publish?")
+    await answer.get_by_role("button", name="Approve").press("Enter")
     await page.wait_for_selector('#watched-status[data-status="completed"]')
     await page.screenshot(path=tmp_path / "flex-page.png")
 

@@ -106,7 +106,9 @@ def _play(command: list[str], env: Mapping[str, str], output: Path | None, *, as
 
     story = Story()
     with ExitStack() as files:
-        stream = files.enter_context(_opened(output)) if output else sys.stderr
+        stream = _opened(output) if output else sys.stderr
+        if output:  # what a full disk does not take is no failure of the program
+            files.callback(guard.run, "cli.view", stream.close)
         view = choose(story, stream, as_json=as_json)
         is_watchable = check_interpreter(command, env)
 

@@ -311,6 +311,16 @@ def test_processes_that_inherit_no_files_are_shown_too(start: str, tmp_path: Pat
     assert done.stderr.splitlines()[-1] == "otel-agents: 1 run (1 completed), 0 nodes"
 
 
+def test_a_full_disk_does_not_change_how_the_program_ends() -> None:
+    """A file that takes nothing costs the tree, not the exit code."""
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    done = call("run", "--output", "/dev/full", "--", *program(RUN + "    raise SystemExit(6)"))
+
+    assert (done.returncode, done.stdout) == (6, "working\n")
+    assert "Traceback" not in done.stderr
+
+
 def test_no_setting_of_colours_puts_codes_into_a_file() -> None:
     """What is no terminal gets plain text, whatever the environment says."""
     shown = call("run", "--", *program(RUN), FORCE_COLOR="1", TTY_COMPATIBLE="1", CLICOLOR_FORCE="1").stderr

@@ -7,6 +7,7 @@ import pytest
 
 from otel_agents.runtime.flex.coordinator import Coordinator
 from otel_agents.runtime.flex.hitl import Answer
+from otel_agents.runtime.flex.problem import FlexError
 from tests.runtime.flex.house import House, frames_of, kinds, policies, policy, run, story
 
 CONTRACT = {"mode": "json_schema", "schema": {"type": "object", "properties": {"height": {"type": "integer"}}}}
@@ -63,12 +64,11 @@ async def test_an_answer_may_be_made_again(house, mason) -> None:
     [
         (Answer("edited", value=GOOD), "completed"),
         (Answer("responded", text="a number"), "completed"),
-        (Answer("edited", value=BAD), "failed"),
         (Answer("approved"), "failed"),
     ],
 )
 async def test_a_human_may_correct_the_answer(mason, answer, status) -> None:
-    """The caller's contract stands whatever a human says: what he gives is held against it too."""
+    """The caller's contract stands whatever a human says."""
     look = policy("look", "onValidationFail", "hitl")
     frames = await run(mason, outputContract=CONTRACT, **policies(look))
     after = await mason.resume(frames[0].run_id, answer=answer)
@@ -76,6 +76,20 @@ async def test_a_human_may_correct_the_answer(mason, answer, status) -> None:
 
     assert story(frames)[-2:] == ["hitl_request build", "complete awaiting_hitl"]
     assert rest[-1].status == status
+
+
+async def test_a_correction_that_breaks_the_contract_is_refused(mason) -> None:
+    """Whoever gives it is told what is wrong with it, and may try again: the run does not end of a slip."""
+    frames = await run(mason, outputContract=CONTRACT, **policies(policy("look", "onValidationFail", "hitl")))
+    with pytest.raises(FlexError) as refused:
+        await mason.resume(frames[0].run_id, answer=Answer("edited", value=BAD))
+
+    assert (refused.value.code, refused.value.status) == ("invalid_answer", 422)
+    assert [(each.path, each.message) for each in refused.value.details] == [
+        ("/value/structured_output/height", 'is not of type "integer"')
+    ]
+    after = await mason.resume(frames[0].run_id, answer=Answer("edited", value=GOOD))
+    assert (await frames_of(mason, frames[0].run_id, after))[-1].payload["output"] == GOOD
 
 
 async def test_a_plan_that_can_no_longer_be_executed_ends_the_run(house, flex_store, mason) -> None:

@@ -201,7 +201,8 @@ class Coordinator:
         return pending[0]
 
     async def _answer(self, question: QuestionRow, answer: Answer) -> None:
-        await asyncio.to_thread(check_answer, question, answer, self.registry)
+        run = await self.store.runs.get(question.run_id)
+        await asyncio.to_thread(check_answer, question, answer, self.registry, run.envelope)
         if not await self.store.questions.answer(
             question.id, answer.decision, value=answer.value, text=answer.text, by=answer.by
         ):

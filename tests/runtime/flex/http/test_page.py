@@ -89,11 +89,11 @@ async def test_an_operator_starts_a_run_approves_it_and_sees_it_complete(shown, 
     await page.click("#envelope-form button[type=submit]")
     await page.wait_for_selector(".question")
 
-    assert await _text(page, ".question .prompt") == "Is the chosen draft good enough to publish?"
+    assert await _text(page, ".question .prompt") == "Is this post good enough to publish?"
     assert await _text(page, "#watched-status") == "waits for a human"
-    assert await page.locator('.node[data-state="ok"]').count() == 5
+    assert await page.locator('.node[data-state="ok"]').count() == 6
     assert await page.locator(".edges path").count() > 0
-    answer = page.get_by_role("form", name="Is the chosen draft good enough to publish?")
+    answer = page.get_by_role("form", name="Is this post good enough to publish?")
     await answer.get_by_role("button", name="Approve").press("Enter")
     await page.wait_for_selector('#watched-status[data-status="completed"]')
     await page.screenshot(path=tmp_path / "flex-page.png")
@@ -137,15 +137,15 @@ async def test_an_operator_sees_what_he_is_asked_about_and_edits_it(shown) -> No
     """What the node gave is shown with its run, and is where an edit begins, also when the run was not watched."""
     page, client = shown
     sample = json.loads((FOLDER / "sample.json").read_text())
-    (*_, reviewed, _, _, _) = await client.frames("POST", START, json=sample)
+    (*_, made, _, _, _) = await client.frames("POST", START, json=sample)
     await page.click('.question [data-opens="edited"]')
     expect = require_module("playwright.async_api").expect
     await expect(page.locator(".question [name=value]")).to_have_value(re.compile("^{"))
 
-    output = reviewed["payload"]["output"]
+    output = made["payload"]["output"]
     assert json.loads(await page.input_value(".question [name=value]")) == output
     assert await _text(page, "#result-title") == "What you are asked about"
-    assert json.loads(await _text(page, "#output")) == {reviewed["nodeId"]: output}
+    assert json.loads(await _text(page, "#output")) == {made["nodeId"]: output}
     await page.click('.question [data-decision="edited"]')
     await page.wait_for_selector('#watched-status[data-status="completed"]')
     assert await _text(page, "#result-title") == "Result"

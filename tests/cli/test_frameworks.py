@@ -65,7 +65,15 @@ def test_what_is_needed_and_not_installed_is_named(folder: Path) -> None:
     """Also what is needed further down, and for an extra that is asked for; not what is for another place."""
     needs = ("nowhere-a>=2", "nowhere-b; sys_platform == 'nowhere'", "nowhere-c; extra == 'more'", "crew-of-test[deep]")
     installed(folder, "langgraph", "1.2.0", *needs)
-    installed(folder, "crew-of-test", "1", "nowhere-d; extra == 'deep'", "nowhere-e; extra == 'other'", "langgraph")
+    installed(
+        folder,
+        "crew-of-test",
+        "1",
+        "nowhere-d; extra == 'deep'",
+        "nowhere-e; extra == 'other'",
+        "langgraph",
+        "no (such",
+    )
 
     what = "langgraph 1.2.0 is half installed: it needs nowhere-a, nowhere-d, which are not there"
     assert told() == [ok("langgraph 1.2.0 is supported"), problem(what, "pip install langgraph==1.2.0")]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from packaging.requirements import Requirement  # comes with opentelemetry-instrumentation
+from packaging.requirements import InvalidRequirement, Requirement  # comes with opentelemetry-instrumentation
 
 from otel_agents.adapters import ADAPTERS, Row
 from otel_agents.cli.checks.finding import Finding, note, ok, problem
@@ -62,7 +63,7 @@ def _lost(distribution: str) -> Iterator[str]:
 def _unmet(distribution: str, extras: frozenset[str], seen: set[tuple[str, frozenset[str]]]) -> Iterator[str]:
     """Yield what is needed and not installed: by the distribution, and by what that needs."""
     seen.add((distribution, extras))
-    for requirement in map(Requirement, metadata.requires(distribution) or ()):
+    for requirement in _requirements(distribution):
         wanted = (requirement.name, frozenset(requirement.extras))
         marker = requirement.marker
         if wanted in seen or not (marker is None or any(marker.evaluate({"extra": each}) for each in extras or ("",))):
@@ -71,6 +72,12 @@ def _unmet(distribution: str, extras: frozenset[str], seen: set[tuple[str, froze
             yield from _unmet(*wanted, seen)
         else:
             yield requirement.name
+
+
+def _requirements(distribution: str) -> Iterator[Requirement]:
+    for text in metadata.requires(distribution) or ():
+        with suppress(InvalidRequirement):  # of days without rules; what cannot be read cannot be missed
+            yield Requirement(text)
 
 
 def _listed(names: list[str]) -> str:

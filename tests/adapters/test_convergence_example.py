@@ -108,9 +108,9 @@ def test_the_program_says_the_same_watched_and_the_tree_goes_to_stderr() -> None
     assert (shown.returncode, shown.stdout) == (0, SAID)
     lines = [re.sub(r"  +", "  ", line) for line in shown.stderr.splitlines()]
     for expected in (
-        "├─ ✓ iteration 1  of 4, failed",
-        "│  ├─ ✓ phase verify  failed",
-        "│  │  ├─ ✓ gate tests  failed",
+        "├─ ! iteration 1  of 4, not passed",
+        "│  ├─ ! phase verify  not passed",
+        "│  │  ├─ ! gate tests  not passed",
         "├─ ‖ iteration 3  of 4, paused",
         "├─ ✓ iteration 3  of 4",
         "└─ ✓ delivery  file:///",

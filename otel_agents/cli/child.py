@@ -41,8 +41,8 @@ class Child:
         self._pending: list[int] = []
         self._before: dict[int, object] = {}
         self.on_stop: Callable[[], None] = _nothing
-        self._folder = tempfile.TemporaryDirectory(prefix="otel-agents-")
-        path = str(Path(self._folder.name) / "live")
+        self._folder = _folder()
+        path = str(Path(self._folder.name) / "live") if self._folder is not None else ""
         self.reading, writing = _pipe(path)
         self._wake_reading, self._wake_writing = os.pipe()
         os.set_blocking(self._wake_reading, False)
@@ -91,7 +91,8 @@ class Child:
             if fd >= 0:
                 os.close(fd)
         self.reading = self._wake_reading = self._wake_writing = -1
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def _listen(self) -> None:
         # Functions, not SIG_IGN: that one the program would inherit.
@@ -150,19 +151,33 @@ def _flush(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def _folder() -> tempfile.TemporaryDirectory[str] | None:
+    try:
+        return tempfile.TemporaryDirectory(prefix="otel-agents-")
+    except OSError:  # nothing can be written here: the program is watched, what inherits no files from it is not
+        return None
+
+
+def _ends(path: str) -> tuple[int, int]:
+    """Return both ends of a pipe, which has this name where that can be."""
+    try:
+        os.mkfifo(path, 0o600)
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK), os.open(path, os.O_WRONLY)
+    except OSError:
+        return os.pipe()
+
+
 def _pipe(path: str) -> tuple[int, int]:
-    """Return both ends of a pipe that has a name, too, for those processes of the program that inherit no files."""
     import fcntl
 
-    os.mkfifo(path, 0o600)
-    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    writing = os.open(path, os.O_WRONLY)
+    reading, writing = _ends(path)
     try:
         high = fcntl.fcntl(writing, fcntl.F_DUPFD, LIVE_FD)
     except OSError:  # a low limit on open files
         high = os.dup(writing)
     os.close(writing)
     os.set_inheritable(high, True)
+    os.set_blocking(reading, False)
     return reading, high
 
 

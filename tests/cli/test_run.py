@@ -311,6 +311,22 @@ def test_processes_that_inherit_no_files_are_shown_too(start: str, tmp_path: Pat
     assert done.stderr.splitlines()[-1] == "otel-agents: 1 run (1 completed), 0 nodes"
 
 
+def test_without_a_place_for_temporary_files_the_program_is_watched() -> None:
+    """Only the processes that it starts are not heard then."""
+    start = "import tempfile; tempfile.tempdir = '/nowhere'; from otel_agents.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", start, "run", "--", *program(RUN)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "working\n")
+    assert done.stderr.splitlines()[-1] == "otel-agents: 1 run (1 completed), 1 node"
+
+
 def test_a_full_disk_does_not_change_how_the_program_ends() -> None:
     """A file that takes nothing costs the tree, not the exit code."""
     if not Path("/dev/full").exists():

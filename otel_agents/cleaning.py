@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Final
 
 from otel_agents import guard
-from otel_agents.content import Capture, clean, scalar, to_json
+from otel_agents.content import Capture, Json, clean, scalar, to_json
 from otel_agents.content.facets import facets
 from otel_agents.operation import Identity
+from otel_agents.semconv import agents as a
 from otel_agents.semconv.agents import FLEX_FACET_PROVENANCE, OURS
 
 CONTENT: Final = frozenset(row.name for row in OURS if row.content)
 JSON: Final = frozenset(row.name for row in OURS if row.type == "json")
 LISTS: Final = frozenset(row.name for row in OURS if row.type == "string[]")
-READ_CLOSELY: Final = CONTENT | {FLEX_FACET_PROVENANCE}
+# All that is kept of these: what else a host has in them is its own, such as the prompt of a node.
+EACH: Final[Mapping[str, tuple[str, ...]]] = {
+    a.FLEX_PLAN_NODES: ("id", "capabilityId", "label"),
+    a.FLEX_ITERATION_GATE_RESULTS: ("gate", "passed"),
+}
+NUMBERS: Final = (a.FLEX_ITERATION_PHASE_TIMINGS, a.FLEX_RUN_METRICS)
+READ_CLOSELY: Final = CONTENT | JSON
 EASY: Final = frozenset((bool, float))
 MIN_INT: Final = -(2**63)
 MAX_INT: Final = 2**63
@@ -76,9 +84,37 @@ class Cleaner:
         if name == FLEX_FACET_PROVENANCE:
             return facets(value, self._length)
         if name in JSON:
-            return to_json(value, self._length)
+            return _table(name, value, self._length)
         if name in LISTS and isinstance(value, list | tuple):
             return [scalar(each) for each in value[:MANY]]
         if name in CONTENT:
             return clean(value, self._length) if isinstance(value, str) else to_json(value, self._length)
         return scalar(value)
+
+
+def _table(name: str, value: object, length: int) -> str | None:
+    """Return what an attribute is made for as compact JSON text; None for what is nothing of that shape."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    known = clean(value, length)
+    kept = _numbers(known) if name in NUMBERS else _entries(known, EACH[name])
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":")) if kept is not None else None
+
+
+def _entries(value: Json, parts: tuple[str, ...]) -> Json:
+    if not isinstance(value, list):
+        return None
+    entries = (each for each in value if isinstance(each, dict))
+    return [
+        {part: entry[part] for part in parts if isinstance(entry.get(part), str | int | float)} for entry in entries
+    ]
+
+
+def _numbers(value: Json) -> Json:
+    if not isinstance(value, dict):
+        return value if isinstance(value, int | float) else None
+    found = {key: _numbers(each) for key, each in value.items()}
+    return {key: each for key, each in found.items() if each is not None}

@@ -84,12 +84,12 @@ def test_structured_fields_are_structures(watch: Watch) -> None:
     with recorded(Feed(watch.hub)):
         RECORDER.fact(e.PLAN_REJECTED, {a.FLEX_PLAN_CODES: ["cycle", "unknown_node"]})
         RECORDER.fact(e.ITERATION_COMPLETED, {a.FLEX_ITERATION_PHASE_TIMINGS: {"build": 1.5}})
-        RECORDER.fact(e.PLAN_GENERATED, {a.FLEX_PLAN_NODES: "no JSON"})
+        RECORDER.fact(e.PLAN_GENERATED, {a.FLEX_PLAN_NODES: [{"id": "a"}]})
         RECORDER.fact(e.PLAN_GENERATED, {a.FLEX_PLAN_NODES: 3})
     assert [event.payload for event in watch.events()] == [
         {"codes": ["cycle", "unknown_node"]},
         {"phaseTimings": {"build": 1.5}},
-        {"nodes": "no JSON"},
+        {"nodes": [{"id": "a"}]},
         {"nodes": 3},
     ]
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from otel_agents.cleaning import EACH, NUMBERS
 from otel_agents.config import Problem
 from otel_agents.config.problem import shown, suggestion
 from otel_agents.config.values import Target
@@ -20,10 +21,8 @@ from otel_agents.patching.targets.row import Each, Outcomes, Readable, Row
 from otel_agents.patching.targets.vocabulary import (
     ANYTHING,
     DECLARED,
-    EACH,
     EXCEPTIONS,
     FIELDS,
-    NUMBERS,
     OUTCOMES,
     OWN,
     SHAPES,

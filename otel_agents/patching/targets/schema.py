@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from otel_agents.cleaning import EACH
 from otel_agents.config.settings import SETTINGS
 from otel_agents.patching.targets.grammar import MAX_LENGTH
 from otel_agents.patching.targets.naming import ATTRIBUTE, BUILTIN, CLASS, METHOD, RUNTIME
 from otel_agents.patching.targets.vocabulary import (
     DECLARED,
-    EACH,
     EXCEPTIONS,
     FIELDS,
     OUTCOMES,

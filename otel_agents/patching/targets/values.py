@@ -7,11 +7,10 @@ from itertools import islice
 from typing import Any, Final
 
 from otel_agents import guard
-from otel_agents.cleaning import text
+from otel_agents.cleaning import NUMBERS, text
 from otel_agents.content import scalar, type_name
 from otel_agents.patching.targets.paths import Scope
 from otel_agents.patching.targets.row import Readable
-from otel_agents.patching.targets.vocabulary import NUMBERS
 from otel_agents.semconv.agents import FLEX_HITL_DECISION, attribute
 from otel_agents.semconv.gen_ai import ERROR_TYPE
 

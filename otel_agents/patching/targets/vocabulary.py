@@ -134,8 +134,3 @@ OUTCOMES: Final[Mapping[str, str]] = {
 EXCEPTIONS: Final = ("paused", "ok", "cancelled")
 ANYTHING: Final = "returns_anything"
 SHAPES: Final[tuple[Shape, ...]] = ("returns_awaitable", "returns_iterator", "context_manager", "async_context_manager")
-EACH: Final[Mapping[str, tuple[str, ...]]] = {
-    a.FLEX_PLAN_NODES: ("id", "capabilityId", "label"),
-    a.FLEX_ITERATION_GATE_RESULTS: ("gate", "passed"),
-}
-NUMBERS: Final = (a.FLEX_ITERATION_PHASE_TIMINGS, a.FLEX_RUN_METRICS)

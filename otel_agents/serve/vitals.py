@@ -150,8 +150,10 @@ class Vitals:
         before = self._contexts.get(name, Context())
         told = [event.payload.get(field) for field in ("items", "tokens", "limit")]
         known = (before.items, before.tokens, before.limit)
-        self._contexts[name] = Context(*(_number(new, old) for new, old in zip(told, known, strict=True)))
-        _bound(self._contexts)
+        after = Context(*(_number(new, old) for new, old in zip(told, known, strict=True)))
+        if after != Context():  # nothing is told of an agent who is gone
+            self._contexts[name] = after
+            _bound(self._contexts)
 
     def _enter(self, key: Key, name: str) -> None:
         self._active[key] = name

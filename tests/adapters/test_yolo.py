@@ -134,6 +134,28 @@ async def test_what_an_attempt_handed_over_ends_with_it(telemetry: Telemetry) ->
     ]
 
 
+async def test_a_context_that_outlives_its_agent_tells_nothing(telemetry: Telemetry) -> None:
+    """A refresh that ends after its agent has left is measured, and what it came to is nobody's."""
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(items: object) -> list[str]:
+        asked.set()
+        await answer.wait()
+        return ["summary"]
+
+    team = Orchestrator([Agent("a", echo, context_limit=100)])
+    refreshing = asyncio.create_task(team.context("a").refresh(slow))
+    await asked.wait()
+    team.remove("a")
+    answer.set()
+    await refreshing
+
+    found = telemetry.metrics()
+    assert found["yolo_context_refresh_time_seconds_count{agent=a}"] == 1
+    assert not any(name.startswith(("yolo_context_tokens", "yolo_context_items")) for name in found)
+    assert dict(telemetry.events[-1].payload) == {"agent": "a"}
+
+
 async def test_gauges_of_an_agent_who_left_are_gone(telemetry: Telemetry) -> None:
     """Status, tokens and items of a departed agent have no series; what it was active for is kept."""
 

@@ -64,13 +64,13 @@ def test_an_amount_that_is_none_leaves_what_was_known(served, told) -> None:
     fill(served, 50)
     payload = {"agent": "a", "items": told, "tokens": told, "limit": told}
     served.hub.publish(event("context_refreshed", payload=payload))
-    served.hub.publish(event("context_refreshed", payload={**payload, "agent": "\ud800"}))
+    served.hub.publish(event("context_refreshed", payload={**payload, "agent": "\ud800", "items": 2}))
 
     assert get(served, "/health").json()["context_health"] == {
         "status": "ok",
         "agents": {
             "a": {"items": 1, "tokens": 50, "limit": 100, "used": 0.5, "status": "ok"},
-            "\ud800": {"items": None, "tokens": None, "limit": None, "used": None, "status": "unknown"},
+            "\ud800": {"items": 2, "tokens": None, "limit": None, "used": None, "status": "unknown"},
         },
     }
 

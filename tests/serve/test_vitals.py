@@ -110,6 +110,7 @@ def test_contexts_are_those_of_living_agents() -> None:
         event("context_refreshed", payload={"agent": "c", "tokens": 5, "limit": 0}),
         event("context_refreshed", payload={"agent": "d", "tokens": 5}),
         status("d", "gone"),
+        event("context_refreshed", payload={"agent": "d"}),
     )
 
     contexts = vitals.look().contexts

@@ -17,6 +17,7 @@ from otel_agents.semconv.model import EventType
 
 RUNTIME: Final = "yolo"
 OF_TEAM: Final = Identity(RUNTIME)
+GONE: Final = "gone"
 IDLE: Final = "idle"
 ACTIVE: Final = "active"
 
@@ -24,6 +25,8 @@ ACTIVE: Final = "active"
 _statuses: Final[weakref.WeakKeyDictionary[Any, str]] = weakref.WeakKeyDictionary()
 # What was last told of each context. A refresh tells by itself; all other changes are told when a turn ends.
 _told: Final[weakref.WeakKeyDictionary[Any, tuple[int, int]]] = weakref.WeakKeyDictionary()
+# Contexts of agents who are gone. One may still be refreshed; what it holds then would be taken for that of the living.
+_left: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
 
 def _tell(event: EventType, values: Mapping[str, object]) -> None:
@@ -56,6 +59,8 @@ def after_status(_: None, call: Call, has_changed: bool) -> None:  # noqa: FBT00
     member, status = call.argument("member"), call.argument("status")
     if has_changed and not (status in (IDLE, ACTIVE) and _statuses.get(member) == IDLE):
         _statuses[member] = status
+        if status == GONE:
+            _left.add(member.context)
         _tell(e.AGENT_STATUS, {a.YOLO_AGENT: member.name, a.YOLO_AGENT_STATUS: status})
 
 
@@ -96,6 +101,8 @@ def tell_context(context: Any) -> None:
 
 
 def _size(context: Any) -> dict[str, object]:
+    if context in _left:
+        return {}
     items, tokens = _told[context] = len(context.items), context.tokens
     return {a.YOLO_CONTEXT_ITEMS: items, a.YOLO_CONTEXT_TOKENS: tokens, a.YOLO_CONTEXT_LIMIT: context.limit}
 

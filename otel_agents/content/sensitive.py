@@ -68,8 +68,8 @@ def _is_secret_token(words: list[str], *, number: bool) -> bool:
 
 # A key's telling part, what is left of the key, and the separator: `token=`, `"api_key": `, `\"pwd\": `, `<secret>`.
 _KEY = re.compile(
-    r"""(?:pass|pwd|secret|token|api[_.-]?key|access[_.-]?key|private[_.-]?key|signing[_.-]?key|encryption[_.-]?key
-        |credential|auth|cookie|session|bearer|jwt|otp|cvv|ssn|csrf|xsrf|connection[_.-]?string)
+    r"""(?:pass|pwd|secret|token|(?:api|access|private|signing|encryption)[ ._-]?key
+        |credential|auth|cookie|session|bearer|jwt|otp|cvv|ssn|csrf|xsrf|connection[ ._-]?string)
     [\w.-]{0,64}
     (?P<separator>\\{0,8}["']?\s{0,8}(?:=>|[:=>])\s{0,8} | (?P<pair>\\{0,8}["']),\s{0,8})""",
     re.IGNORECASE | re.VERBOSE,
@@ -98,7 +98,10 @@ _FORMS = re.compile(
       | \bgh[opsur]_\w{16,}
       | \bgithub_pat_\w{16,}
       | \bxox[abeoprs]-[\w-]{8,}
-      | \bAKIA[0-9A-Z]{16}
+      | \bA[KS]IA[0-9A-Z]{16}
+      | \bAIza[\w-]{35}
+      | \bglpat-[\w-]{16,}
+      | \b(?:hf|gsk)_[a-z0-9]{30,}
       | \beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?
       | (?<=://)[^\s/:@]{0,128}:[^\s/@]{1,256}(?=@)""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
@@ -108,6 +111,7 @@ _MAX_KEY = 64
 _TELLING = (
     *("pass", "pwd", "secret", "token", "key", "credential", "auth", "cookie", "session", "bearer", "jwt", "otp"),
     *("cvv", "ssn", "csrf", "xsrf", "string", "sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "gh", "xox", "akia", "eyj"),
+    *("asia", "aiza", "glpat", "hf_", "gsk_"),
     "://",
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import ExponentialHistogram, MetricsData
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 _pages: weakref.WeakSet[Page] = weakref.WeakSet()
@@ -60,7 +62,7 @@ class _Reader(PrometheusMetricReader):
     def __init__(self) -> None:
         super().__init__()
         REGISTRY.unregister(self._collector)
-        self.families: Collector = self._collector
+        self.families = _Families(self._collector)
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Do nothing: what is pulled has nothing to push, and the next scrape would show every sample twice."""
@@ -71,6 +73,26 @@ class _Reader(PrometheusMetricReader):
 
     def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:
         super()._receive_metrics(_shown(metrics_data), timeout_millis, **kwargs)
+
+
+class _Families(Collector):
+    """What a collector collects, each name once, as the format wants it: two libraries may describe one differently.
+
+    Under a name that is taken by another type nothing is shown, which is OpenTelemetry's rule.
+    """
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the families."""
+        known: dict[str, Metric] = {}
+        for family in self._collector.collect():
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            first = known.setdefault(name, family)
+            if first is not family and first.type == family.type:
+                first.samples.extend(family.samples)
+        return known.values()
 
 
 def _shown(data: MetricsData | None) -> Any:

@@ -79,6 +79,22 @@ def test_what_the_format_cannot_hold_is_left_out() -> None:
     provider.shutdown()
 
 
+def test_a_name_stands_once_however_many_describe_it() -> None:
+    """Two libraries with one name share its heading; what has another type under that name is not shown."""
+    provider = MeterProvider(shutdown_on_exit=False)
+    page = Page(provider)
+    provider.get_meter("one").create_counter("orders", description="One.").add(1)
+    provider.get_meter("two").create_counter("orders", description="Two.").add(2)
+    provider.get_meter("three").create_up_down_counter("orders_total", description="Three.").add(3)
+    text = page.text()[0].decode()
+
+    headings = [line for line in text.splitlines() if line.startswith("#") and "orders" in line]
+    assert headings == ["# HELP orders_total One.", "# TYPE orders_total counter"]
+    values = [line.rpartition(" ")[2] for line in text.splitlines() if line.startswith("orders_total{")]
+    assert values == ["1.0", "2.0"]
+    page.close()
+
+
 @pytest.mark.parametrize(
     ("accept", "expected"),
     [

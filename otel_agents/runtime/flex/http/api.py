@@ -24,6 +24,7 @@ DISCONNECT: Final = "disconnect"
 NO_CONTENT: Final = 204
 ACCEPTED: Final = 202
 REDIRECTED: Final = 307
+LAST_FRAMES_S: Final = 2.0  # after the seconds of nodes: runs are given back, and streams end by themselves
 
 
 class Api:
@@ -132,7 +133,7 @@ class Api:
             frames,
             Frame(run_id=run_id, correlation_id=correlation_id, type="log", seq=after),
             keep_alive_s=round(self._settings.keep_alive_s),
-            grace_s=self._settings.grace_s,
+            grace_s=self._settings.grace_s + LAST_FRAMES_S,
             headers={"Flex-Run-Id": run_id, "Flex-Correlation-Id": correlation_id},
             gone=gone or _nothing,
         )

@@ -76,9 +76,13 @@ class Lifetime:
                 await asyncio.sleep(AGAIN_S)
 
     def leave(self) -> None:
-        """Begin to stop, while streams still go on: nodes and streams then have the same seconds to end."""
+        """Begin to stop, while streams still go on: when the runs are given back, these have nothing more to tell."""
         if self._leaving is None and self._given is None and self._coordinator is not None:
-            self._leaving = asyncio.create_task(self._coordinator.stop(self._settings.grace_s), name="flex-leave")
+            self._leaving = asyncio.create_task(self._stop(self._coordinator), name="flex-leave")
+
+    async def _stop(self, coordinator: Coordinator) -> None:
+        await coordinator.stop(self._settings.grace_s)
+        await coordinator.store.journal.close()  # who follows comes to an end, and is not cut off
 
     async def _close(self) -> None:
         self.leave()

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from otel_agents.content import name_of
 from otel_agents.failure import Failure
 from otel_agents.semconv import agents as a
 from otel_agents.semconv import events as e
@@ -133,12 +134,12 @@ class Operation:
     ) -> None:
         self.number = next(_numbers)
         self.kind = kind
-        self.subject = subject
+        self.subject = name_of(subject)
         self.run = run
         self.parent = parent
         self.attributes = attributes
         if kind.subject:
-            attributes[kind.subject] = subject
+            attributes[kind.subject] = self.subject
         self.late: dict[str, object] | None = None  # set after the start, not yet on the span
         self.links: tuple[str, ...] = ()
         # Of a node nobody asks: it would keep all nodes before it alive where each starts the next in a task.

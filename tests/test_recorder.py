@@ -86,6 +86,30 @@ def test_outcomes(
     assert telemetry.events[-1].payload.get("errorType") == span.attributes.get("error.type") == named
 
 
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("caf\udce9", "caf?"),
+        ("café", "café"),
+        ("x" * 300, "x" * 255 + "…"),
+        (5, "5"),
+        (object(), ""),
+    ],
+)
+def test_a_name_is_one_that_every_exporter_can_carry(given: Any, name: str) -> None:
+    """One name that UTF-8 cannot carry would cost the whole batch that its span leaves in."""
+    with capture() as telemetry:
+        operation = RECORDER.start(k.NODE, given)
+        assert operation is not None
+        RECORDER.end(operation)
+
+    (span,) = telemetry.spans
+    assert span.name == f"flex.node {name}".rstrip()
+    assert span.attributes is not None
+    assert span.attributes["flex.capability.id"] == name
+    assert [event.capability_id for event in telemetry.events] == [name] * 2
+
+
 def test_an_exception_is_recorded_once() -> None:
     """Of a chain of operations that one exception leaves, the innermost records it; the run is red, the rest is not."""
     error = raised(ValueError("canary"))

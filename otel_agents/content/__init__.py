@@ -3,7 +3,7 @@
 from otel_agents.content.capture import Capture
 from otel_agents.content.errors import exception_frames, type_name
 from otel_agents.content.plain import Json, clean, to_json
-from otel_agents.content.scalars import DEFAULT_LENGTH, hashed, scalar
+from otel_agents.content.scalars import DEFAULT_LENGTH, hashed, name_of, scalar
 from otel_agents.content.sensitive import REDACTED, is_sensitive, redact_text
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "exception_frames",
     "hashed",
     "is_sensitive",
+    "name_of",
     "redact_text",
     "scalar",
     "to_json",

@@ -43,6 +43,14 @@ def scalar(value: Any) -> Scalar:
     return encodable(atom if len(atom) <= MAX_SCALAR else atom[: MAX_SCALAR - 1] + "…")
 
 
+def name_of(value: Any) -> str:
+    """Return what something is called as text that every exporter can carry, "" for what has none; never raises."""
+    if type(value) is str and len(value) <= MAX_SCALAR and value.isascii():
+        return value
+    known = scalar(value)
+    return "" if known is None else str(known)
+
+
 def hashed(value: str, key: bytes) -> str:
     """Return 16 hexadecimal characters by which equal values can be matched, but not read, without the key."""
     import hmac  # only who audits needs it

@@ -35,6 +35,7 @@ class Client:
     def __init__(self, wants: Callable[[Record], bool], wake: Callable[[], object]) -> None:
         self._wants = wants
         self._wake = wake
+        self._before: list[str] = []  # bounded by the board; it makes nobody slow
         self._texts: deque[str] = deque()
         self._is_woken = False
         self.is_slow = False
@@ -43,7 +44,7 @@ class Client:
     def take(self) -> list[str]:
         """Return all that waits."""
         self._is_woken = False  # before looking: what comes in between wakes once for nothing
-        texts: list[str] = []
+        texts, self._before = self._before, []
         while self._texts:
             texts.append(self._texts.popleft())
         return texts
@@ -51,7 +52,7 @@ class Client:
     def prime(self, frame: Record) -> None:
         """Put in what was there before the client."""
         if self._wants(frame):
-            self._texts.append(to_json({**frame, "replayed": True}))
+            self._before.append(to_json({**frame, "replayed": True}))
 
     def put(self, frame: Record) -> None:
         """Put in a frame, if it is wanted."""

@@ -133,6 +133,27 @@ async def test_who_comes_late_finds_what_runs(served) -> None:
     assert (frames[1]["iteration"], frames[2]["phase"]) == (2, "verify")
 
 
+def test_who_comes_late_to_many_runs_is_not_slow(served) -> None:
+    """What was there before does not count as waiting: where much goes on nobody could begin to watch."""
+    runs = board.QUEUE_SIZE // 2
+    for number in range(runs):
+        for each in (
+            start(f"r-{number}"),
+            iteration("started", 1, f"r-{number}"),
+            phase("started", "b", f"r-{number}"),
+        ):
+            served.hub.publish(each)
+    served.hub.flush()
+    client = board.Client(lambda frame: True, bool)
+    assert served.observation.board.join(client)
+    client.answer({"type": "pong"})
+
+    frames = [json.loads(text) for text in client.take()]
+    assert (len(frames), frames[0]["type"], frames[-1]) == (3 * runs + 1, "run:started", {"type": "pong"})
+    assert not client.is_slow
+    assert client.take() == []
+
+
 async def test_nothing_is_seen_twice_or_not_at_all(served) -> None:
     """Clients that come while runs start see each run exactly once: in the state they find, or as it comes."""
     total = 300

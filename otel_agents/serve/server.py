@@ -24,6 +24,7 @@ from otel_agents.door.visit import App
 NAME: Final = "otel-agents-serve"
 BACKLOG: Final = 128
 MAX_SOCKETS: Final = 512  # files of the host: it needs them, too
+ASK_S: Final = 10.0  # within which who connects has to ask for something: until then nobody knows whether he may
 MAX_MESSAGE: Final = 65_536
 PING_S: Final = 20.0
 UNREAD_MS: Final = 60_000  # how long what is sent may go unread before the connection is given up
@@ -61,6 +62,13 @@ class Protocol(H11Protocol):
         super().connection_made(transport)
         if len(self.connections) > MAX_SOCKETS:
             transport.abort()
+        else:
+            self.loop.call_later(ASK_S, self._give_up)
+
+    def _give_up(self) -> None:
+        """Close a connection on which nothing was asked, and which is no WebSocket's by now."""
+        if not self.cycle and self in self.connections:  # type: ignore[truthy-bool]  # it is None before a request
+            self.transport.abort()
 
 
 def configure(app: App, **more: Any) -> uvicorn.Config:

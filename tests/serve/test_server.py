@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from websockets.sync.client import connect
 
 from otel_agents.config.values import Address
 from otel_agents.serve import server
@@ -279,6 +280,26 @@ async def test_connections_are_limited(monkeypatch) -> None:
                 raise ConnectionResetError
         for each in kept:
             each.close()
+
+
+async def test_who_connects_has_to_ask(monkeypatch) -> None:
+    """A connection on which no request comes is closed, so that none takes the places of others for ever."""
+    monkeypatch.setattr(server, "ASK_S", 0.2)
+    with (
+        serving() as served,
+        socket.create_connection((served.address.host, served.address.port)) as silent,
+        socket.create_connection((served.address.host, served.address.port)) as slow,
+        connect(served.ws) as watching,
+    ):
+        slow.sendall(b"GET /health/live HTTP/1.1\r\nHost: local")
+        async with listening(served) as coming:
+            for each in (silent, slow):
+                each.settimeout(20)
+                assert await asyncio.to_thread(each.recv, 1) == b""
+            served.hub.publish(event("log"))
+            assert (await anext(coming))["event"] == "log"
+        await asyncio.to_thread(watching.send, '{"type": "ping"}')
+        assert "pong" in str(await asyncio.to_thread(watching.recv, 20))
 
 
 async def test_a_server_with_streams_can_stop() -> None:

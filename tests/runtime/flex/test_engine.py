@@ -195,6 +195,26 @@ async def test_work_that_does_not_let_itself_be_cancelled_is_left_to_itself(hous
     assert frames[-1].payload["error"]["code"] == "node_timeout"
 
 
+async def test_work_that_was_left_to_itself_ends_with_its_process(house, flex_store, monkeypatch) -> None:
+    """It holds nobody up then either: what is still there is ended when the coordinator stops."""
+    monkeypatch.setattr(calls, "STOP_S", 0.05)
+
+    async def stubborn(_: Any) -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                pass
+
+    house.works["dig"] = stubborn
+    async with house.coordinator(flex_store) as coordinator:
+        await run(coordinator, constraints={"nodeTimeoutSeconds": 0.05, "maxAttempts": 1})
+        [left] = [task for task in asyncio.all_tasks() if task.get_name() == "flex-work-dig"]
+    await asyncio.wait([left], timeout=5)
+
+    assert left.done()
+
+
 async def test_a_plain_function_is_executed(flex_store) -> None:
     """A capability need not be a coroutine function."""
     house = House()

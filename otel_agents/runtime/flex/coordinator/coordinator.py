@@ -19,7 +19,7 @@ from otel_agents.runtime.flex.coordinator.keeping import Keeping
 from otel_agents.runtime.flex.coordinator.opening import MAX_OPEN
 from otel_agents.runtime.flex.coordinator.running import Running
 from otel_agents.runtime.flex.coordinator.segment import Accepted, Ending, Segment
-from otel_agents.runtime.flex.engine import Clock, Engine
+from otel_agents.runtime.flex.engine import Clock, Engine, end_left
 from otel_agents.runtime.flex.envelope import TaskEnvelope
 from otel_agents.runtime.flex.frames import Frame
 from otel_agents.runtime.flex.hitl import Answer
@@ -77,6 +77,7 @@ class Coordinator:
         """
         await self.running.stop(grace_s)
         await self._keeping.stop()
+        end_left()
 
     async def accept(self, envelope: TaskEnvelope, idempotency_key: str | None = None) -> Accepted:
         """Store a run and begin it.

@@ -1,5 +1,6 @@
 """Executes segments of runs; must not know who owns a run or where it is told."""
 
+from otel_agents.runtime.flex.engine.calls import end_left
 from otel_agents.runtime.flex.engine.clock import Clock
 from otel_agents.runtime.flex.engine.decisions import as_outputs, changed
 from otel_agents.runtime.flex.engine.endings import GivenBack, NodeFailed, NodePaused, RunPaused, described
@@ -22,4 +23,5 @@ __all__ = [
     "as_outputs",
     "changed",
     "described",
+    "end_left",
 ]

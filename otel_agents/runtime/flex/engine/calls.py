@@ -22,6 +22,10 @@ STOP_S: Final = 1.0
 """Seconds that cancelled work has to clean up; after that it is left to itself like a thread."""
 
 
+_left: Final[set[asyncio.Task[Any]]] = set()
+"""Work that took no notice of being cancelled in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a call: a value, or an error."""
@@ -103,6 +107,19 @@ async def _stop(doing: asyncio.Task[Any]) -> None:
     doing.cancel()
     doing.add_done_callback(_ignore)
     await asyncio.wait([doing], timeout=STOP_S)
+    if not doing.done():
+        _left.add(doing)
+        doing.add_done_callback(_left.discard)
+
+
+def end_left() -> None:
+    """End the work of this loop that was left to itself: a loop that ends waits for all tasks, for ever if need be."""
+    for doing in [each for each in _left if each.get_loop() is asyncio.get_running_loop() and not each.done()]:
+        coroutine = doing.get_coro()
+        if inspect.iscoroutine(coroutine):
+            with suppress(RuntimeError):  # it takes no notice of that either
+                coroutine.close()
+            doing.cancel()
 
 
 def _ignore(doing: asyncio.Task[Any]) -> None:

@@ -62,7 +62,7 @@ def wanted(request: Request) -> Filter:
         raise ValueError(f"lifecycle is {flag!r}; give 1 or 0")
     given = [name.strip() for each in query.getlist("types") for name in each.split(",") if name.strip()]
     types = select(given or None, LIFECYCLE if FLAGS[flag] else None)
-    return Filter(types, query.get("runId"), query.get("correlationId"))
+    return Filter(types, query.get("runId") or None, query.get("correlationId") or None)
 
 
 class EventStream:

@@ -39,6 +39,7 @@ async def test_a_frame_is_type_id_and_envelope(served) -> None:
         ("?lifecycle=1", [5]),
         ("?lifecycle=1&types=plan_requested,log", [5]),
         ("?lifecycle=0&runId=run-1", [1, 3, 4, 5, 6]),
+        ("?runId=&correlationId=&types=", [1, 2, 3, 4, 5, 6]),
     ],
 )
 async def test_filters(served, query, expected) -> None:

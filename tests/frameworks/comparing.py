@@ -21,7 +21,7 @@ Plays = Callable[..., Played]
 class Compared:
     """What came of a suite.
 
-    ``left_out`` was not run, for lack of time. ``without`` and ``with_us`` count the endings, ``failing`` are the tests
+    ``without`` and ``with_us`` count the endings, ``failing`` are the tests
     that fail either way. ``unsteady`` are those that ended differently once and, run again, as they do without us;
     ``different`` are all others that did not end alike. Both say how they ended each time. ``counts`` is what we made
     of the tests meanwhile.
@@ -29,7 +29,6 @@ class Compared:
 
     name: str
     version: str
-    left_out: tuple[str, ...]
     without: Mapping[str, int]
     with_us: Mapping[str, int]
     failing: Mapping[str, str]
@@ -69,7 +68,7 @@ def compare(suite: Suite, *, quick: bool = False) -> Compared:
     made = home(suite)
 
     def plays(*paths: str, watched: bool) -> Played:
-        return play(suite, made, paths or ("tests",), watched=watched, quick=quick)
+        return play(suite, made, paths or suite.paths, watched=watched)
 
     return judge(suite, plays(watched=False), plays(watched=True), plays, quick=quick)
 
@@ -88,7 +87,6 @@ def judge(suite: Suite, without: Played, watched: Played, plays: Plays, *, quick
     return Compared(
         name=suite.name,
         version=suite.version,
-        left_out=suite.leaves_out if quick else (),
         without=_count(without),
         with_us=_count(watched),
         failing={name: how for name, how in without.outcomes.items() if how not in GOOD and name not in told},

@@ -28,12 +28,17 @@ class Home:
     source: Path
 
 
+def folder_of(suite: Suite) -> Path:
+    """Return where the home of a suite is, or would be."""
+    return HOMES / f"{suite.home or suite.name}-{_key(suite)}"
+
+
 def home(suite: Suite) -> Home:
     """Return the home of a suite; it is made when it is not there, which takes a registry and minutes."""
-    folder = HOMES / f"{suite.name}-{_key(suite)}"
+    folder = folder_of(suite)
     made = Home(folder / "env" / "bin" / "python", folder / "source")
     if not (folder / "whole").exists():
-        for old in HOMES.glob(f"{suite.name}-*"):
+        for old in HOMES.glob(f"{suite.home or suite.name}-*"):
             shutil.rmtree(old)
         _make(suite, made, folder)
         (folder / "whole").touch()

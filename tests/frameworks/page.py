@@ -19,21 +19,27 @@ HEAD: Final = Path(__file__).with_name("method.md").read_text(encoding="utf-8")
 
 
 def write(compared: Iterable[Compared]) -> None:
-    """Write the results, and the page."""
-    machine = f"Run on {datetime.now(UTC):%Y-%m-%d}, {platform.python_implementation()} {platform.python_version()}"
-    results = {"machine": machine, "suites": [each.as_dict() for each in compared]}
+    """Write the results, and the page; what was found of other suites before stays."""
+    machine = f"{datetime.now(UTC):%Y-%m-%d}, {platform.python_implementation()} {platform.python_version()}"
+    known = {each["name"]: each for each in _known()}
+    known |= {each.name: {**each.as_dict(), "machine": machine} for each in compared}
+    results = {"suites": [known[name] for name in SUITES if name in known]}
     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
 
 
 def page() -> str:
     """Return the page that the results come to."""
-    results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    return "\n".join(_lines(results["machine"], results["suites"]))
+    return "\n".join(_lines(_known()))
 
 
-def _lines(machine: str, suites: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield HEAD.format(machine=machine, again=AGAIN).rstrip("\n") + "\n"
+def _known() -> Sequence[Mapping[str, Any]]:
+    known: Sequence[Mapping[str, Any]] = json.loads(RESULTS.read_text(encoding="utf-8"))["suites"]
+    return known
+
+
+def _lines(suites: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield HEAD.format(again=AGAIN).rstrip("\n") + "\n"
     yield from _table(
         ("tests of", "version", "tests", "without", "with", "end differently with us"),
         [
@@ -49,12 +55,12 @@ def _lines(machine: str, suites: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _about(suite: Suite, told: Mapping[str, Any]) -> Iterator[str]:
     without, watched = told["seconds"]
     yield f"## {suite.says}\n"
-    yield f"`{suite.requirement}`, {without:.0f} s without and {watched:.0f} s with us, on as many workers."
+    yield f"`{suite.requirement}`, run on {told['machine']}: {without:.0f} s without and {watched:.0f} s with us."
     yield f"What we made of it: {_said(told['counts'])}.\n"
-    if told["left_out"]:
-        yield f"Not run this time: {', '.join(map(_code, told['left_out']))}.\n"
-    if suite.foreign:
-        yield f"Never run, since they test scripts that are not shipped: {', '.join(map(_code, suite.foreign))}.\n"
+    if suite.parts:
+        yield f"These are {', '.join(map(_code, suite.parts))}.\n"
+    if suite.never:
+        yield f"Not run, since what they test is not there: {', '.join(map(_code, suite.never))}.\n"
     yield from _named("End differently", told["different"], suite.explained)
     yield from _named("Unsteady, with us or not", told["unsteady"], {})
     yield from _named("Fail either way", told["failing"], {})

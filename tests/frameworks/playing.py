@@ -16,7 +16,7 @@ from tests.frameworks.suites import Suite
 
 PLUGIN: Final = Path(__file__).with_name("inside")
 WORKERS: Final = 2
-TIMEOUT_S: Final = 1800
+TIMEOUT_S: Final = 3600
 ENDED: Final = (0, 1)  # pytest's words for: all passed, some failed
 
 
@@ -29,12 +29,12 @@ class Played:
     seconds: float
 
 
-def play(suite: Suite, made: Home, paths: Iterable[str] = ("tests",), *, watched: bool, quick: bool = False) -> Played:
+def play(suite: Suite, made: Home, paths: Iterable[str], *, watched: bool) -> Played:
     """Run the tests in these files and folders."""
-    left_out = [f"--ignore=tests/{each}" for each in (*suite.foreign, *(suite.leaves_out if quick else ()))]
+    left_out = [f"--ignore=tests/{each}" for each in (*suite.never, *suite.elsewhere)]
     options = ("-q", "-p", "no:cacheprovider", "-p", PLUGIN.joinpath("framework_report.py").stem)
     command = [str(made.python), "-m", "pytest", *options, "-n", str(WORKERS), "--dist", "worksteal", *suite.options]
-    name = made.source.parent / ("with" if watched else "without")
+    name = made.source.parent / f"{suite.name}-{'with' if watched else 'without'}"
     report, log = name.with_suffix(".json"), name.with_suffix(".log")
     report.unlink(missing_ok=True)
     began = time.monotonic()

@@ -10,12 +10,13 @@ from otel_agents.adapters.openai_agents import ADAPTER as OPENAI_AGENTS_ADAPTER
 from otel_agents.patching.installed import release
 from tests.frameworks import page
 from tests.frameworks.comparing import AGAIN, Compared, compare, judge
-from tests.frameworks.homes import home
+from tests.frameworks.homes import folder_of, home
 from tests.frameworks.playing import Played
-from tests.frameworks.suites import LANGGRAPH, OPENAI_AGENTS, SUITES, Suite
+from tests.frameworks.suites import LANGGRAPH, OPENAI_AGENTS, OPENAI_AGENTS_BESIDE, SUITES, Suite
 from tests.need import missing
 
-ADAPTERS = {LANGGRAPH.name: LANGGRAPH_ADAPTER, OPENAI_AGENTS.name: OPENAI_AGENTS_ADAPTER}
+ADAPTERS = {adapter.distribution: adapter for adapter in (LANGGRAPH_ADAPTER, OPENAI_AGENTS_ADAPTER)}
+QUICK = [suite for suite in SUITES.values() if not suite.is_long]
 TIMEOUT_S = 1200  # an environment that is not there yet, and a busy machine
 
 
@@ -42,7 +43,7 @@ def judged(without: Played, watched: Played, *again: Played, quick: bool = False
 
 @pytest.mark.proof
 @pytest.mark.timeout(TIMEOUT_S)
-@pytest.mark.parametrize("suite", SUITES.values(), ids=lambda suite: suite.name)
+@pytest.mark.parametrize("suite", QUICK, ids=lambda suite: suite.name)
 def test_the_tests_of_a_framework_end_with_us_as_they_do_without(suite: Suite) -> None:
     """Every test ends alike, but for those that are explained; we made spans of them, and nothing went wrong in us."""
     try:
@@ -103,9 +104,32 @@ def test_a_test_that_then_ends_as_without_us_is_unsteady():
 
 def test_the_versions_are_the_newest_that_the_adapters_are_tested_with():
     """What a page says of a version holds of the one that the adapter names."""
-    newest = {name: release(ADAPTERS[name].tested[1]) for name in SUITES}
+    newest = {name: release(ADAPTERS[suite.distribution].tested[1]) for name, suite in SUITES.items()}
 
     assert {name: release(suite.version)[: len(newest[name])] for name, suite in SUITES.items()} == newest
+
+
+def test_a_suite_is_run_whole_in_its_parts():
+    """What one part of the SDK's tests leaves to another is just what that runs, in the same environment."""
+    assert OPENAI_AGENTS_BESIDE.parts == OPENAI_AGENTS.elsewhere
+    assert folder_of(OPENAI_AGENTS_BESIDE) == folder_of(OPENAI_AGENTS)
+
+
+def test_a_run_of_one_suite_keeps_what_is_known_of_the_others(tmp_path, monkeypatch):
+    """The page is written again with what was found now, and the rest stands with the day of its own run."""
+    results, written = tmp_path / "frameworks.json", tmp_path / "frameworks.md"
+    results.write_text(page.RESULTS.read_text(encoding="utf-8"), encoding="utf-8")
+    before = json.loads(results.read_text(encoding="utf-8"))["suites"]
+    monkeypatch.setattr(page, "RESULTS", results)
+    monkeypatch.setattr(page, "PAGE", written)
+    compared, _ = judged(played(a="passed"), played(a="passed"))
+    page.write([compared])
+
+    after = json.loads(results.read_text(encoding="utf-8"))["suites"]
+    assert [each["name"] for each in after] == [each["name"] for each in before]
+    assert after[1:] == before[1:]
+    assert (after[0]["without"], after[0]["machine"][:2]) == ({"passed": 1}, "20")
+    assert written.read_text(encoding="utf-8") == page.page()
 
 
 def test_the_page_is_made_from_the_results():

@@ -15,9 +15,10 @@ from otel_agents import guard, pipeline
 for _name in [name for name in os.environ if name.startswith("OTEL_") or name in {"JSON_LOGS", "LOG_LEVEL"}]:
     del os.environ[_name]
 
-# A shell ignores it for what it runs in the background, and programs that tests start would ignore it, too.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell ignores these for what it runs in the background, and programs that tests start would ignore them, too.
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 
 @pytest.fixture(autouse=True)

@@ -67,7 +67,7 @@ def node(
     facet_provenance: Mapping[str, object] | None = None,
 ) -> Scope:
     """A node is executed with all its attempts; ``kind`` is agent, tool or step. Set ``attempt``, the last one."""
-    fields = {a.FLEX_NODE_ID: node_id or capability, "kind": kind, "label": label}
+    fields = {a.FLEX_NODE_ID: capability if node_id is None else node_id, "kind": kind, "label": label}
     return Scope(k.NODE, capability, {**fields, a.FLEX_FACET_PROVENANCE: facet_provenance})
 
 

@@ -21,6 +21,7 @@ from otel_agents.scopes import KEYWORDS, Scope
 from otel_agents.semconv import kinds as k
 from otel_agents.semconv.events import EVENTS
 from otel_agents.testing import capture
+from tests.content.material import hostile
 
 SCOPES: dict[str, Scope] = {
     "run": otel_agents.run("brief"),
@@ -444,3 +445,17 @@ def test_a_subscriber_that_comes_later_is_served() -> None:
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "[('start', 'after'), ('complete', None)]\n"
+
+
+@pytest.mark.parametrize("name", SCOPES)
+def test_arguments_may_be_anything(name: str) -> None:
+    """A block runs whatever it is given, also objects that raise at every look at them."""
+    kind, bad = getattr(otel_agents, name), hostile(object)
+    parameters = inspect.signature(kind).parameters.values()
+    given = [bad for each in parameters if each.kind is not each.KEYWORD_ONLY]
+    named = {each.name: bad for each in parameters if each.kind is each.KEYWORD_ONLY}
+    ran = []
+    with capture(strict=False), kind(*given, **named) as handle:
+        handle.set(attempt=bad)
+        ran.append(name)
+    assert ran == [name]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
-from otel_agents.operation import Operation, current
+from otel_agents.lineage import current_in
+from otel_agents.operation import Operation
 from otel_agents.patching.table import Start
 from otel_agents.pauses import Pause
 from otel_agents.recorder import Entered
@@ -19,6 +21,8 @@ EXHAUSTED: Final = "agents.exceptions.MaxTurnsExceeded"
 MODEL_BEHAVIOR: Final = "agents.exceptions:ModelBehaviorError"
 WATCHED: Final = Start(is_tap=True)
 """The call is a part of what is known already: only its ending is of interest."""
+
+inside: Final = partial(current_in, RUNTIME)
 
 
 @dataclass(slots=True, eq=False)
@@ -78,14 +82,6 @@ class Running(Frame):
             return TRIPPED
         is_over = stream.max_turns is not None and stream.current_turn > stream.max_turns
         return EXHAUSTED if is_over and stream.final_output is None else ""
-
-
-def inside() -> Operation | None:
-    """Return the current operation when it belongs to a run of the SDK that runs now."""
-    operation = current()
-    if operation is None or operation.run.runtime != RUNTIME or not operation.run.is_open:
-        return None
-    return operation
 
 
 def around(operation: Operation | None) -> Operation | None:

@@ -12,8 +12,6 @@ from otel_agents.runtime.flex.frames import timestamp
 Origin = Literal["policy", "pause", "validation"]
 Decision = Literal["approved", "edited", "rejected", "responded", "expired"]
 
-REFUSALS: Final = ("rejected", "expired")
-"""Decisions after which the run fails, with the decision as its code."""
 MS: Final = 1000
 
 

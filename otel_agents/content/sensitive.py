@@ -71,7 +71,7 @@ _KEY = re.compile(
     r"""(?:pass|pwd|secret|token|(?:api|access|private|signing|encryption)[ ._-]?key
         |credential|auth|cookie|session|bearer|jwt|otp|cvv|ssn|csrf|xsrf|connection[ ._-]?string)
     [\w.-]{0,64}
-    (?P<separator>\\{0,8}["']?\s{0,8}(?:=>|[:=>])\s{0,8} | (?P<pair>\\{0,8}["']),\s{0,8})""",
+    (?P<separator>\\*+["']?\s{0,8}(?:=>|[:=>])\s{0,8} | (?P<pair>\\*+["']),\s{0,8})""",
     re.IGNORECASE | re.VERBOSE,
 )
 # Quoted, quoted inside a quoted text, opening a structure (then all that follows goes, for its end cannot be told),
@@ -89,7 +89,7 @@ _VALUE = re.compile(
 _HEADER = re.compile(r"((?:set-)?cookie|(?:proxy-)?authorization)(\s{0,8}:\s{0,8})([^\r\n\"']+)", re.IGNORECASE)
 _KEY_BEFORE = re.compile(r"[\w.-]*\Z")
 # What stands before the first of two in brackets: `["token", "..."]`, `(b'cookie', b'...')`.
-_PAIR_BEFORE = re.compile(r"""[\[(]\s{0,8}b?\\{0,8}["']\Z""")
+_PAIR_BEFORE = re.compile(r"""[\[(]\s{0,8}b?\\*+["']\Z""")
 # Secrets that show by their own form, wherever they stand.
 _FORMS = re.compile(
     r"""-----BEGIN[ ][A-Z ]{0,32}PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z ]{0,32}-----|\Z)
@@ -107,6 +107,7 @@ _FORMS = re.compile(
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
 _MAX_KEY = 64
+_MAX_BEFORE = 512  # JSON inside JSON doubles the backslashes of a quote each time
 # None of the patterns can match a text without one of these; looking for them is much cheaper.
 _TELLING = (
     *("pass", "pwd", "secret", "token", "key", "credential", "auth", "cookie", "session", "bearer", "jwt", "otp"),
@@ -146,7 +147,7 @@ def _is_secret(text: str, key: re.Match[str], value: str) -> bool:
     start = key.start()
     before = _KEY_BEFORE.search(text, max(0, start - _MAX_KEY), start)
     start -= len(before[0]) if before else 0
-    if key["pair"] and not _PAIR_BEFORE.search(text, max(0, start - _MAX_KEY), start):
+    if key["pair"] and not _PAIR_BEFORE.search(text, max(0, start - _MAX_BEFORE), start):
         return False
     return is_sensitive(text[start : key.start("separator")], number=_NUMBER.fullmatch(value) is not None)
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import pydantic
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from otel_agents.content import REDACTED, clean, to_json
@@ -214,6 +214,8 @@ def test_any_value_becomes_bounded_json(value: object, length: int) -> None:
     assert len(text.encode()) <= 6 * 4 * 16 * length + 1001 * 400
 
 
+@example(path=["text"] * 5, key="token", noise=None)
+@example(path=["pair"] + ["text"] * 6, key="token", noise=None)
 @given(
     path=st.lists(st.sampled_from(["list", "dict", "tuple", "record", "text", "pair"]), max_size=8),
     key=st.sampled_from(SENSITIVE),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Final
 
 from otel_agents import guard
-from otel_agents.content import Capture, Json, clean, scalar, to_json
+from otel_agents.content import Capture, Json, clean, compact, reread, scalar, to_json
 from otel_agents.content.facets import facets
 from otel_agents.operation import Identity
 from otel_agents.semconv import agents as a
@@ -94,14 +93,9 @@ class Cleaner:
 
 def _table(name: str, value: object, length: int) -> str | None:
     """Return what an attribute is made for as compact JSON text; None for what is nothing of that shape."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return None
-    known = clean(value, length)
+    known = reread(value, length)
     kept = _numbers(known) if name in NUMBERS else _entries(known, EACH[name])
-    return json.dumps(kept, ensure_ascii=False, separators=(",", ":")) if kept is not None else None
+    return compact(kept) if kept is not None else None
 
 
 def _entries(value: Json, parts: tuple[str, ...]) -> Json:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
-from otel_agents.content.plain import Json, clean
+from otel_agents.content.plain import Json, compact, reread
 from otel_agents.content.scalars import DEFAULT_LENGTH
 
 SIDES: Final = ("input", "output")
@@ -22,24 +21,19 @@ def facets(value: object, length: int = DEFAULT_LENGTH) -> str | None:
         value: A mapping of that shape with whatever else in it, or the JSON text of one.
         length: Characters kept of one string.
     """
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return None
-    sides = clean(value, length)
+    sides = reread(value, length)
     if not isinstance(sides, dict):
         return None
-    kept = {side: _entries(sides.get(side)) for side in SIDES}
-    return json.dumps(kept, ensure_ascii=False, separators=(",", ":")) if any(kept.values()) else None
+    kept: dict[str, Json] = {side: _entries(sides.get(side)) for side in SIDES}
+    return compact(kept) if any(kept.values()) else None
 
 
-def _entries(side: Json) -> list[dict[str, str]]:
+def _entries(side: Json) -> list[Json]:
     entries = [_entry(each) for each in side if isinstance(each, dict)] if isinstance(side, list) else []
     return [entry for entry in entries if entry]
 
 
-def _entry(entry: dict[str, Json]) -> dict[str, str]:
+def _entry(entry: dict[str, Json]) -> dict[str, Json]:
     found = {name: entry.get(name) for name in KEPT}
     return {name: text for name, text in found.items() if isinstance(text, str) and _is_kept(name, text)}
 

@@ -63,9 +63,24 @@ def clean(value: object, length: int = DEFAULT_LENGTH) -> Json:
 def to_json(value: object, length: int = DEFAULT_LENGTH) -> str:
     """Return `clean(value, length)` as compact JSON text."""
     try:
-        return json.dumps(clean(value, length), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return compact(clean(value, length))
     except RecursionError:
         return json.dumps(UNREADABLE)
+
+
+def compact(data: Json) -> str:
+    """Return what `clean` returned, or a part of it, as compact JSON text."""
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def reread(value: object, length: int = DEFAULT_LENGTH) -> Json:
+    """Return `clean` of a value that may come as JSON text; None for a text that is none."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    return clean(value, length)
 
 
 Reader = Callable[["_Copy", Any, int], Json]
